@@ -83,7 +83,9 @@ pub enum DefinitionError {
     )]
     UndoAfterPivot(String),
     /// A pivot that has nothing to undo an unknown outcome with.
-    #[error("pivot `{0}` has no undo, so its unknown outcome can be retried, probed or parked only")]
+    #[error(
+        "pivot `{0}` has no undo, so its unknown outcome can be retried, probed or parked only"
+    )]
     PivotWithoutUndo(String),
     /// `unknown(Probe)` without a probe.
     #[error("step `{0}` probes unknown outcomes but has no probe: give it one with `probe`")]
@@ -234,7 +236,7 @@ impl<I> Builder<I> {
             draft.step.after = draft.order.resolve(&draft.step.name, index, &names)?;
             check_undo(&draft.step, draft.undo_declared)?;
             self.plan.steps.push(draft.step);
-            handlers.push(draft.handlers);
+            handlers.push(Arc::new(draft.handlers));
         }
         let graph = self.plan.graph().map_err(|error| explain(&self.plan, error))?;
         Ok(Saga::new(Definition {

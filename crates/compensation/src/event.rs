@@ -212,11 +212,8 @@ mod tests {
 
     #[test]
     fn a_failed_attempt_is_read_back_as_the_same_change() {
-        let change = Change::ActionFailed {
-            step: 3,
-            certainty: Certainty::NotDone,
-            retryable: false,
-        };
+        let change =
+            Change::ActionFailed { step: 3, certainty: Certainty::NotDone, retryable: false };
         let mut event = Event::new(change);
         event.failure = Some(StepError::not_done("full").terminal().into_failure());
         let text = serde_json::to_string(&event).expect("plain data");

@@ -120,6 +120,11 @@ impl Scope {
         self.id.get_or_init(SagaId::random)
     }
 
+    /// The saga's id, where there is one already.
+    pub(crate) fn given_id(&self) -> Option<&SagaId> {
+        self.id.get()
+    }
+
     /// Keeps a step's output. A step is done once, so there is never a second one.
     pub(crate) fn keep(&self, step: StepIndex, output: AnyValue) {
         if let Some(cell) = self.outputs.get(usize::from(step)) {

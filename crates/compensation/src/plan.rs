@@ -136,6 +136,15 @@ impl PlanStep {
         self.timeout_ms.map(Duration::from_millis)
     }
 
+    /// The longest that one attempt of its undo may take.
+    #[must_use]
+    pub fn undo_timeout(&self) -> Option<Duration> {
+        match self.undo {
+            UndoPlan::Run { timeout_ms, .. } => timeout_ms.map(Duration::from_millis),
+            UndoPlan::None { .. } => None,
+        }
+    }
+
     fn spec(&self) -> StepSpec {
         let (undo, undo_idempotent, allow_skip, undo_attempts) = match &self.undo {
             UndoPlan::Run { retry, idempotent, allow_skip, .. } => {

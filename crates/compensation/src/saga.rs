@@ -47,7 +47,7 @@ pub struct Saga<I> {
 pub(crate) struct Definition {
     pub(crate) plan: Arc<Plan>,
     pub(crate) graph: Arc<Graph>,
-    pub(crate) handlers: Vec<Handlers>,
+    pub(crate) handlers: Vec<Arc<Handlers>>,
     pub(crate) input: Codec,
     /// Distinguishes its handles from those of another definition.
     pub(crate) tag: u64,

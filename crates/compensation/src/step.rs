@@ -3,12 +3,7 @@
 
 use std::{any::type_name, fmt, marker::PhantomData};
 
-use crate::{
-    event::StepIndex,
-    handler::Attempt,
-    id::SagaId,
-    machine::Effect,
-};
+use crate::{event::StepIndex, handler::Attempt, id::SagaId, machine::Effect};
 
 /// Names a step of a definition and the type of its output. Given by
 /// [`StepBuilder::add`](crate::StepBuilder::add).

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Graph, Machine, Mode, Park, Phase};
+use super::{Graph, Machine, Mode, OnUndoFailure, Park, Phase};
 use crate::event::StepIndex;
 
 impl Machine {
@@ -47,24 +47,37 @@ impl Machine {
 
     fn unwind(&mut self) {
         self.mode = Mode::Unwinding;
+        self.owed = self.indices().filter(|&step| self.owes_undo(step)).count() as u16;
+        self.line_up();
+    }
+
+    /// Works out who waits for whose undo.
+    pub(super) fn line_up(&mut self) {
         let graph = self.graph.clone();
         // Dependents come first in this order, so each step finds theirs decided.
         for &step in graph.order.iter().rev() {
             let dependents = &graph.dependents[usize::from(step)];
             let unsettled = dependents.iter().filter(|&&next| !self.step(next).settled).count();
-            self.step_mut(step).blockers = unsettled as u16;
-            let owes = self.owes_undo(step);
-            self.owed += u16::from(owes);
-            if owes {
-                self.undo_due(step);
-            } else {
-                self.step_mut(step).settled = unsettled == 0;
-            }
+            let settled = unsettled == 0 && !self.holds_up(step);
+            let state = self.step_mut(step);
+            state.blockers = unsettled as u16;
+            state.settled = settled;
+            self.undo_due(step);
         }
     }
 
     fn owes_undo(&self, step: StepIndex) -> bool {
         matches!(self.phase(step), Phase::Done | Phase::Unsure) && self.graph.step(step).undo
+    }
+
+    /// Whether the step's own undo keeps those of its dependencies waiting. A parked one does not,
+    /// unless the others are to wait for a person.
+    fn holds_up(&self, step: StepIndex) -> bool {
+        match self.phase(step) {
+            Phase::Undoing | Phase::UndoRetrying => true,
+            Phase::UndoParked(_) => self.graph.on_undo_failure == OnUndoFailure::Halt,
+            _ => self.owes_undo(step),
+        }
     }
 
     pub(super) fn undo_started(&mut self, step: StepIndex) -> bool {
@@ -102,8 +115,7 @@ impl Machine {
         let spec = self.graph.step(step);
         let left = spec.undo_attempts.is_none_or(|attempts| failures < attempts);
         if retryable && spec.undo_idempotent && left {
-            self.release(step);
-            self.enter_due(step, Phase::UndoRetrying);
+            self.undo_again(step);
         } else if spec.allow_skip {
             self.undo_ended(step, Phase::UndoSkipped);
         } else {
@@ -114,16 +126,23 @@ impl Machine {
 
     pub(super) fn undo_interrupted(&mut self, step: StepIndex) {
         if self.graph.step(step).undo_idempotent {
-            self.release(step);
-            self.enter_due(step, Phase::UndoRetrying);
+            self.undo_again(step);
         } else {
             self.undo_ended(step, Phase::UndoParked(Park::UndoInterrupted));
         }
     }
 
+    fn undo_again(&mut self, step: StepIndex) {
+        self.release(step);
+        self.enter(step, Phase::UndoRetrying);
+        self.undo_due(step);
+    }
+
     /// An undo may start once nothing that depends on its step is left to undo.
-    pub(super) fn undo_due(&mut self, step: StepIndex) {
-        if self.step(step).blockers == 0 {
+    fn undo_due(&mut self, step: StepIndex) {
+        let wanted = self.owes_undo(step) || self.phase(step) == Phase::UndoRetrying;
+        let state = self.step(step);
+        if wanted && state.blockers == 0 && !state.issued {
             self.due.insert(step);
         }
     }
@@ -133,7 +152,7 @@ impl Machine {
     pub(super) fn undo_ended(&mut self, step: StepIndex, phase: Phase) {
         self.release(step);
         self.enter(step, phase);
-        if self.step(step).blockers == 0 {
+        if self.step(step).blockers == 0 && !self.holds_up(step) {
             self.settle(&self.graph.clone(), step);
         }
     }
@@ -151,8 +170,8 @@ impl Machine {
                 if state.blockers > 0 {
                     continue;
                 }
-                if self.owes_undo(before) || self.phase(before) == Phase::UndoRetrying {
-                    self.due.insert(before);
+                if self.holds_up(before) {
+                    self.undo_due(before);
                 } else {
                     left.push(before);
                 }

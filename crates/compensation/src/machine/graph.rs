@@ -180,23 +180,16 @@ fn dependents(steps: &[StepSpec]) -> Result<Vec<Vec<StepIndex>>, GraphError> {
     let mut dependents = vec![Vec::new(); steps.len()];
     for step in indices(steps) {
         for &before in &steps[at(step)].after {
-            dependents
-                .get_mut(at(before))
-                .ok_or(GraphError::UnknownDependency(step))?
-                .push(step);
+            dependents.get_mut(at(before)).ok_or(GraphError::UnknownDependency(step))?.push(step);
         }
     }
     Ok(dependents)
 }
 
 /// Kahn's algorithm; what it cannot place lies on or behind a ring.
-fn order(
-    steps: &[StepSpec],
-    dependents: &[Vec<StepIndex>],
-) -> Result<Vec<StepIndex>, GraphError> {
+fn order(steps: &[StepSpec], dependents: &[Vec<StepIndex>]) -> Result<Vec<StepIndex>, GraphError> {
     let mut waits: Vec<usize> = steps.iter().map(|step| step.after.len()).collect();
-    let mut order: Vec<StepIndex> =
-        indices(steps).filter(|&step| waits[at(step)] == 0).collect();
+    let mut order: Vec<StepIndex> = indices(steps).filter(|&step| waits[at(step)] == 0).collect();
     let mut done = 0;
     while let Some(&step) = order.get(done) {
         done += 1;
@@ -241,11 +234,7 @@ fn pivot(steps: &[StepSpec]) -> Result<Option<StepIndex>, GraphError> {
 }
 
 /// Marks everything reachable from a step, itself excepted.
-fn mark<'a>(
-    from: StepIndex,
-    reached: &mut [bool],
-    next: impl Fn(StepIndex) -> &'a Vec<StepIndex>,
-) {
+fn mark<'a>(from: StepIndex, reached: &mut [bool], next: impl Fn(StepIndex) -> &'a Vec<StepIndex>) {
     let mut left = vec![from];
     while let Some(step) = left.pop() {
         for &other in next(step) {

@@ -267,7 +267,8 @@ impl Machine {
 
     /// Takes back a command whose attempt did not start, so that it is given out again when it may.
     pub fn give_back(&mut self, step: StepIndex) {
-        if self.step(step).issued {
+        let state = self.step(step);
+        if state.issued && !state.phase.is_live() {
             self.release(step);
             self.due.insert(step);
         }
@@ -284,8 +285,16 @@ impl Machine {
             // What is parked before the pivot may end in a rollback: start nothing new meanwhile.
             Phase::Waiting => self.tally.parked == 0 || self.committed,
             Phase::Retrying | Phase::ProbeDue => true,
-            _ => !self.is_halted(),
+            Phase::Acting | Phase::Probing | Phase::Undoing => false,
+            _ => state.blockers == 0 && !self.is_halted(),
         }
+    }
+
+    /// Whether a command that was given out is still wanted, so that its attempt may start now: the
+    /// saga may have taken another turn while the driver waited.
+    #[must_use]
+    pub fn is_wanted(&self, command: Command) -> bool {
+        self.may_start(command.step) && self.command(command.step) == command
     }
 
     fn command(&self, step: StepIndex) -> Command {
@@ -438,8 +447,18 @@ impl PartialEq for Machine {
             (tally, mode, abandoned, committed, open, owed)
         };
         let step = |step: &Step| {
-            let Step { phase, tainted, retryable, settled, waits, blockers, action, probe, undo, .. } =
-                *step;
+            let Step {
+                phase,
+                tainted,
+                retryable,
+                settled,
+                waits,
+                blockers,
+                action,
+                probe,
+                undo,
+                ..
+            } = *step;
             (phase, tainted, retryable, settled, waits, blockers, (action, probe, undo))
         };
         saga(self) == saga(other) && self.steps.iter().map(step).eq(other.steps.iter().map(step))

@@ -32,6 +32,7 @@ impl Machine {
             Phase::Parked(park) => {
                 let state = self.step_mut(step);
                 state.action.failures = 0;
+                state.retryable = true;
                 state.probe.failures = 0;
                 let due = if park == Park::ProbeFailed { Phase::ProbeDue } else { Phase::Retrying };
                 self.enter_due(step, due);
@@ -39,7 +40,8 @@ impl Machine {
             Phase::UndoParked(_) if self.has_settled() && self.graph.step(step).undo => {
                 self.step_mut(step).undo.failures = 0;
                 self.enter(step, Phase::UndoRetrying);
-                self.undo_due(step);
+                // Undos that it no longer held up, and that have not started, wait for it again.
+                self.line_up();
             }
             _ => return false,
         }

@@ -64,6 +64,29 @@ impl Phase {
         matches!(self, Self::Acting | Self::Retrying | Self::ProbeDue | Self::Probing)
     }
 
+    /// Whether its action may have had an effect that is not undone.
+    #[must_use]
+    pub fn may_be_done(self) -> bool {
+        !matches!(
+            self,
+            Self::Waiting | Self::Failed | Self::Skipped | Self::Undone | Self::UndoSkipped
+        )
+    }
+
+    /// Whether its action is recorded as done, or was when its undo started.
+    #[must_use]
+    pub fn has_output(self) -> bool {
+        matches!(
+            self,
+            Self::Done
+                | Self::Undoing
+                | Self::UndoRetrying
+                | Self::UndoParked(_)
+                | Self::Undone
+                | Self::UndoSkipped
+        )
+    }
+
     /// The word for it in records and listings.
     #[must_use]
     pub fn as_str(self) -> &'static str {

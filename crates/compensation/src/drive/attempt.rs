@@ -1,0 +1,99 @@
+//! One attempt in flight: its time limit, and the border at which a panic becomes a failure.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use crate::{
+    clock,
+    error::StepError,
+    handler::{Attempted, Attempting},
+    machine::{Command, Task},
+};
+
+/// An attempt, or the wait before one.
+pub(super) struct Running {
+    pub(super) command: Command,
+    /// Taken out once it has ended.
+    future: Option<Attempting>,
+}
+
+/// The attempt reached its time limit.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {0:?}")]
+pub(crate) struct TimedOut(Duration);
+
+/// The attempt panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("panicked: {0}")]
+pub(crate) struct Panicked(String);
+
+impl Running {
+    pub(super) fn attempt(command: Command, future: Attempting, limit: Option<Duration>) -> Self {
+        let future = match limit {
+            None => future,
+            Some(limit) => Box::pin(async move {
+                let ended = clock::within(limit, future).await;
+                ended.unwrap_or_else(|| failed(command.task, StepError::from(TimedOut(limit))))
+            }),
+        };
+        Self { command, future: Some(future) }
+    }
+
+    pub(super) fn wait(command: Command, span: Duration) -> Self {
+        let future = async move {
+            clock::sleep(span).await;
+            Attempted::Waited
+        };
+        Self { command, future: Some(Box::pin(future)) }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Attempted> {
+        let Some(future) = &mut self.future else { return Poll::Pending };
+        // The future is dropped after a panic and never polled again, so nobody sees broken state.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        let ended = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(ended)) => ended,
+            Err(payload) => failed(self.command.task, panicked(&*payload)),
+        };
+        self.discard();
+        Poll::Ready(ended)
+    }
+
+    fn discard(&mut self) {
+        let future = self.future.take();
+        // What user code panics with in its `drop` changes nothing: the attempt is over.
+        if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
+            tracing::warn!("a step's future panicked while it was dropped");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.future.is_some() {
+            self.discard();
+        }
+    }
+}
+
+fn failed(task: Task, error: StepError) -> Attempted {
+    match task {
+        Task::Act => Attempted::Acted(Err(error)),
+        Task::Probe => Attempted::Probed(Err(error)),
+        Task::Undo(_) => Attempted::Undone(Err(error)),
+    }
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> StepError {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "(no message)".to_owned());
+    StepError::from(Panicked(text))
+}

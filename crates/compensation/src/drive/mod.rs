@@ -1,0 +1,349 @@
+//! The driver: carries out the machine's commands with a definition's functions, and reports to the
+//! machine what came of them. One for all strengths; where it runs is its [`Host`].
+//!
+//! One future drives one saga: attempts in flight are polled in it, side by side. Nothing starts before
+//! its start is written down, and nothing ends before its end is.
+
+mod attempt;
+mod host;
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use attempt::Running;
+use tokio::sync::oneshot;
+
+pub(crate) use host::{Evidence, Host, Ordered};
+
+use crate::{
+    error::StepError,
+    event::{Change, StepIndex},
+    handler::{AnyValue, Attempt, Attempted, Scope},
+    machine::{Command, Effect, Illegal, Machine, PROBE_ATTEMPTS, Task},
+    outcome::{self, Order, Outputs, Part, Record, Report, StepFailure},
+    plan::UndoPlan,
+    retry::RetryPolicy,
+    saga::Definition,
+};
+
+/// A saga being driven.
+pub(crate) struct Drive<H: Host> {
+    definition: Arc<Definition>,
+    scope: Arc<Scope>,
+    machine: Machine,
+    host: H,
+    failures: Vec<StepFailure>,
+    abandoned: Option<Order>,
+    running: Vec<Running>,
+    /// Attempts whose start is being written down.
+    starting: Vec<Running>,
+    /// Attempts that ended and have not been reported yet.
+    ended: Vec<(Running, Attempted)>,
+    /// Answers that are due once what they promise is durable.
+    replies: Vec<oneshot::Sender<Result<(), Illegal>>>,
+    draining: bool,
+    broken: Option<Illegal>,
+}
+
+/// Why a driver stopped.
+pub(crate) enum End<E> {
+    /// The saga is no longer open.
+    Ended,
+    /// It was told to drain, and nothing is in flight.
+    Drained,
+    /// What happened could not be written down.
+    Unwritten(E),
+    /// The machine refused what happened: a defect of this library.
+    Broken(Illegal),
+}
+
+/// Where a saga's drive begins.
+pub(crate) struct Start {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) machine: Machine,
+    pub(crate) failures: Vec<StepFailure>,
+    pub(crate) abandoned: Option<Order>,
+}
+
+impl<H: Host> Drive<H> {
+    pub(crate) fn new(start: Start, host: H) -> Self {
+        let Start { definition, scope, machine, failures, abandoned } = start;
+        Self {
+            definition,
+            scope,
+            machine,
+            host,
+            failures,
+            abandoned,
+            running: Vec::new(),
+            starting: Vec::new(),
+            ended: Vec::new(),
+            replies: Vec::new(),
+            draining: false,
+            broken: None,
+        }
+    }
+
+    /// Tells the machine that what was in flight died with its process.
+    pub(crate) fn interrupt(&mut self) {
+        let live: Vec<_> = self.machine.live().collect();
+        for step in live {
+            self.happen(Change::Interrupted(step), Evidence::default());
+        }
+    }
+
+    /// Drives the saga until it ends, parks or is drained.
+    ///
+    /// # Cancel safety
+    /// None: what is in flight is dropped with the future, and stands in the record as started.
+    pub(crate) async fn run(&mut self) -> End<H::Error> {
+        loop {
+            self.start_what_may();
+            if let Err(error) = self.commit().await {
+                return End::Unwritten(error);
+            }
+            if let Some(illegal) = self.broken.take() {
+                return End::Broken(illegal);
+            }
+            if !self.machine.status().is_open() {
+                return End::Ended;
+            }
+            if self.draining && self.machine.live().next().is_none() {
+                return End::Drained;
+            }
+            poll_fn(|cx| self.poll_progress(cx)).await;
+        }
+    }
+
+    /// The record as it stands.
+    pub(crate) fn report(&mut self, held: Option<String>) -> Report {
+        Report::new(Record {
+            plan: self.definition.plan.clone(),
+            id: self.scope.given_id().cloned(),
+            machine: self.machine.clone(),
+            outputs: Outputs::Live(self.scope.clone()),
+            failures: std::mem::take(&mut self.failures),
+            abandoned: self.abandoned.take(),
+            held,
+        })
+    }
+
+    pub(crate) fn host(&mut self) -> &mut H {
+        &mut self.host
+    }
+
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The saga, and its steps that may have had an effect and are not undone.
+    pub(crate) fn owed(&self) -> (&str, Vec<&str>) {
+        let plan = &self.definition.plan;
+        let owed = plan.steps.iter().zip(0..).filter(|(step, index)| {
+            matches!(step.undo, UndoPlan::Run { .. }) && self.machine.phase(*index).may_be_done()
+        });
+        (&plan.saga, owed.map(|(step, _)| step.name.as_str()).collect())
+    }
+
+    fn start_what_may(&mut self) {
+        while !self.draining {
+            let Some(command) = self.machine.next() else { return };
+            if command.failures == 0 {
+                self.begin(command);
+            } else {
+                self.running.push(Running::wait(command, self.pause(command)));
+            }
+        }
+    }
+
+    /// How long to wait before an attempt.
+    fn pause(&self, command: Command) -> Duration {
+        let step = &self.definition.plan.steps[usize::from(command.step)];
+        match (command.task, &step.undo) {
+            (Task::Undo(_), UndoPlan::Run { retry, .. }) => retry.wait(command.failures),
+            (Task::Probe, _) => RetryPolicy::new(PROBE_ATTEMPTS).wait(command.failures),
+            _ => step.retry.wait(command.failures),
+        }
+    }
+
+    fn begin(&mut self, command: Command) {
+        let Command { step, task, attempt, .. } = command;
+        let place = usize::from(step);
+        let (plan, handlers) =
+            (&self.definition.plan.steps[place], &self.definition.handlers[place]);
+        let (function, limit, effect, change) = match task {
+            Task::Act => {
+                (Some(&handlers.act), plan.timeout(), Effect::Maybe, Change::ActionStarted(step))
+            }
+            Task::Probe => {
+                (handlers.probe.as_ref(), plan.timeout(), Effect::Maybe, Change::ProbeStarted(step))
+            }
+            Task::Undo(effect) => {
+                (handlers.undo.as_ref(), plan.undo_timeout(), effect, Change::UndoStarted(step))
+            }
+        };
+        // A definition has the functions that its plan names: the builder and the registry see to it.
+        let Some(function) = function else { return };
+        let scope = self.scope.clone();
+        let future = function(Attempt { scope, step, number: attempt, effect });
+        self.starting.push(Running::attempt(command, future, limit));
+        self.happen(change, Evidence { attempt, ..Evidence::default() });
+    }
+
+    /// Waits until what happened is durable; attempts in flight go on meanwhile.
+    async fn commit(&mut self) -> Result<(), H::Error> {
+        let Self { host, machine, running, ended, failures, abandoned, .. } = self;
+        let plan = &self.definition.plan;
+        {
+            let reason = || outcome::reason(plan, machine, failures, abandoned.as_ref());
+            let mut flush = pin!(host.flush(machine, reason));
+            poll_fn(|cx| {
+                let flushed = flush.as_mut().poll(cx);
+                if flushed.is_pending() {
+                    poll_all(running, cx, ended);
+                }
+                flushed
+            })
+            .await?;
+        }
+        self.running.append(&mut self.starting);
+        for reply in self.replies.drain(..) {
+            // Whoever asked may have gone.
+            let _ = reply.send(Ok(()));
+        }
+        Ok(())
+    }
+
+    /// Ready once anything has happened.
+    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_all(&mut self.running, cx, &mut self.ended);
+        let mut progress = !self.ended.is_empty();
+        let mut ended = std::mem::take(&mut self.ended);
+        for (running, attempted) in ended.drain(..) {
+            self.end(running, attempted);
+        }
+        self.ended = ended;
+        while let Poll::Ready(ordered) = self.host.poll_order(cx) {
+            self.take(ordered);
+            progress = true;
+        }
+        if progress { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn end(&mut self, running: Running, attempted: Attempted) {
+        let command = running.command;
+        let step = command.step;
+        match attempted {
+            Attempted::Waited if self.draining || !self.machine.may_start(step) => {
+                self.machine.give_back(step);
+            }
+            Attempted::Waited => self.begin(command),
+            Attempted::Acted(Ok(output)) => self.done(command, Change::ActionDone(step), output),
+            Attempted::Probed(Ok(Some(output))) => {
+                self.done(command, Change::ProbeDone(step), output);
+            }
+            Attempted::Probed(Ok(None)) => self.succeeded(command, Change::ProbeNotDone(step)),
+            Attempted::Undone(Ok(())) => self.succeeded(command, Change::UndoDone(step)),
+            Attempted::Acted(Err(error))
+            | Attempted::Probed(Err(error))
+            | Attempted::Undone(Err(error)) => self.failed(command, error),
+        }
+    }
+
+    fn done(&mut self, command: Command, change: Change, output: AnyValue) {
+        let codec = self.definition.handlers[usize::from(command.step)].output;
+        match self.host.encode(&codec, &output) {
+            Ok(text) => {
+                self.scope.keep(command.step, output);
+                let attempt = command.attempt;
+                self.happen(change, Evidence { attempt, output: text, ..Evidence::default() });
+            }
+            Err(error) => self.failed(command, error),
+        }
+    }
+
+    fn succeeded(&mut self, command: Command, change: Change) {
+        self.happen(change, Evidence { attempt: command.attempt, ..Evidence::default() });
+    }
+
+    fn failed(&mut self, command: Command, error: StepError) {
+        let failure = error.into_failure();
+        let (step, retryable) = (command.step, failure.is_retryable());
+        let change = match command.task {
+            Task::Act => Change::ActionFailed { step, certainty: failure.certainty(), retryable },
+            Task::Probe => Change::ProbeFailed { step, retryable },
+            Task::Undo(_) => Change::UndoFailed { step, retryable },
+        };
+        let attempt = command.attempt;
+        self.happen(change, Evidence { attempt, failure: Some(&failure), ..Evidence::default() });
+        let step = self.name(step);
+        self.failures.push(StepFailure { step, part: Part::from(command.task), failure });
+    }
+
+    fn name(&self, step: StepIndex) -> Arc<str> {
+        self.definition.plan.steps[usize::from(step)].name.as_str().into()
+    }
+
+    /// Takes an order in; what it changes is written down by the next turn of [`run`](Self::run).
+    pub(crate) fn take(&mut self, ordered: Ordered) {
+        let Ordered::Change { change, order, output, reply } = ordered else {
+            self.draining = true;
+            return;
+        };
+        if let Err(illegal) = self.machine.apply(change) {
+            if let Some(reply) = reply {
+                let _ = reply.send(Err(illegal));
+            }
+            return;
+        }
+        if let (Change::DoneDeclared(step), Some(text)) = (change, &output) {
+            let codec = self.definition.handlers[usize::from(step)].output;
+            if let Ok(output) = codec.decode(text.get()) {
+                self.scope.keep(step, output);
+            }
+        }
+        let evidence = Evidence { output, order: order.as_ref(), ..Evidence::default() };
+        self.host.record(change, evidence);
+        if change == Change::Abandoned {
+            self.abandoned = order;
+        }
+        self.replies.extend(reply);
+        self.tell_attempts();
+    }
+
+    /// Takes a change into the machine and the record.
+    fn happen(&mut self, change: Change, evidence: Evidence<'_>) {
+        match self.machine.apply(change) {
+            Ok(()) => self.host.record(change, evidence),
+            Err(illegal) => self.broken = self.broken.take().or(Some(illegal)),
+        }
+        self.tell_attempts();
+    }
+
+    /// Attempts in flight may look whether the saga is being undone.
+    fn tell_attempts(&self) {
+        if self.machine.is_backward() && !self.scope.is_cancelled() {
+            self.scope.cancel();
+        }
+    }
+}
+
+fn poll_all(
+    running: &mut Vec<Running>,
+    cx: &mut Context<'_>,
+    ended: &mut Vec<(Running, Attempted)>,
+) {
+    let mut place = 0;
+    while let Some(one) = running.get_mut(place) {
+        match one.poll(cx) {
+            Poll::Pending => place += 1,
+            Poll::Ready(attempted) => ended.push((running.swap_remove(place), attempted)),
+        }
+    }
+}

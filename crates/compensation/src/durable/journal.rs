@@ -1,0 +1,220 @@
+//! The durable host: what happens to a saga becomes journal entries of a repository. One flush is one
+//! durable write, however much happened since the last.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::notice::{News, Observers};
+use crate::{
+    clock::{self, Timestamp},
+    drive::{Evidence, Host, Ordered},
+    error::StepError,
+    event::{Change, Event},
+    handler::{AnyValue, Codec},
+    id::SagaId,
+    machine::Machine,
+    plan::Plan,
+    repository::{Append, Created, Entry, Head, NewSaga, Repository, RepositoryError, SagaKey},
+    retry::RetryPolicy,
+    status::Status,
+};
+
+/// Largest output of a step that is kept, in bytes of JSON.
+pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
+
+/// Where a saga's journal is in the store.
+pub(super) enum Place {
+    /// Not there yet: the first flush creates it, with this plan and input.
+    New { plan: Arc<str>, input: String, created: Option<oneshot::Sender<()>> },
+    /// There, with so many entries.
+    Stored { key: SagaKey, entries: u32 },
+}
+
+/// What every journal of an engine needs.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) repository: Arc<dyn Repository>,
+    pub(super) observers: Observers,
+    /// Turns true when the engine shuts down.
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+/// One saga's journal.
+pub(super) struct Journal {
+    pub(super) desk: Desk,
+    pub(super) id: SagaId,
+    pub(super) name: Arc<str>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) place: Place,
+    pub(super) orders: mpsc::UnboundedReceiver<Ordered>,
+    pending: Vec<(Event, u32)>,
+    status: Status,
+}
+
+/// Why a flush did not come to pass.
+pub(super) enum Unwritten {
+    /// A saga of that id was there before.
+    Existing,
+    /// The store refused, for good or until the engine shut down.
+    Refused(RepositoryError),
+}
+
+/// An output that can't be kept.
+#[derive(Debug, thiserror::Error)]
+enum Unkept {
+    #[error("the output can't be written down: {0}")]
+    NotJson(#[from] serde_json::Error),
+    #[error("the output has {0} bytes of JSON: at most {MAX_OUTPUT_BYTES} are kept")]
+    TooLarge(usize),
+}
+
+impl Journal {
+    pub(super) fn new(
+        desk: Desk,
+        id: SagaId,
+        name: Arc<str>,
+        plan: Arc<Plan>,
+        place: Place,
+        orders: mpsc::UnboundedReceiver<Ordered>,
+        status: Status,
+    ) -> Self {
+        Self { desk, id, name, plan, place, orders, pending: Vec::new(), status }
+    }
+
+    pub(super) fn key(&self) -> Option<SagaKey> {
+        match self.place {
+            Place::New { .. } => None,
+            Place::Stored { key, .. } => Some(key),
+        }
+    }
+
+    async fn write(&mut self, entry: Entry, head: Head) -> Result<(), Unwritten> {
+        match &mut self.place {
+            Place::New { plan, input, created } => {
+                let saga = NewSaga {
+                    id: self.id.clone(),
+                    name: self.name.clone(),
+                    plan: plan.clone(),
+                    input: std::mem::take(input),
+                    head,
+                    entry,
+                };
+                let made = self.desk.repository.create(saga).await.map_err(Unwritten::Refused)?;
+                let Created::New(key) = made else { return Err(Unwritten::Existing) };
+                if let Some(created) = created.take() {
+                    // Whoever started the saga may have gone.
+                    let _ = created.send(());
+                }
+                self.place = Place::Stored { key, entries: 1 };
+                Ok(())
+            }
+            Place::Stored { key, entries } => {
+                let append = Append { key: *key, seq: *entries, entry, head };
+                persist(&self.desk, &self.id, append).await.map_err(Unwritten::Refused)?;
+                *entries += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn tell(&mut self, head: Head) {
+        if self.desk.observers.any() {
+            for (event, attempt) in &self.pending {
+                if let Ok(change) = event.change() {
+                    let message = event.failure.as_ref().map(crate::error::Failure::message);
+                    let news = News::of(change, *attempt, message, &self.plan);
+                    self.desk.observers.tell(&self.id, news);
+                }
+            }
+            if head.status != self.status {
+                let Head { status, reason } = head;
+                self.desk.observers.tell(&self.id, News::Status { status, reason });
+            }
+        }
+    }
+}
+
+/// Appends until the store takes it: what happened can't be taken back, and must not be forgotten. Gives
+/// up where the store says that trying again will not help, and when the engine shuts down.
+async fn persist(desk: &Desk, id: &SagaId, append: Append) -> Result<(), RepositoryError> {
+    let pauses = RetryPolicy::forever().first(Duration::from_millis(100));
+    let pauses = pauses.max(Duration::from_secs(5));
+    let mut closing = desk.closing.clone();
+    let mut failures = 0;
+    loop {
+        let Err(error) = desk.repository.append(append.clone()).await else { return Ok(()) };
+        if !error.kind().may_pass() || *closing.borrow() {
+            return Err(error);
+        }
+        failures += 1;
+        tracing::warn!(saga = %id, %error, failures, "a journal write failed and is tried again");
+        desk.observers.tell(id, News::StoreFailing { message: error.to_string() });
+        tokio::select! {
+            () = clock::sleep(pauses.wait(failures)) => {}
+            // One last try, then give up. (An engine that is gone never closes: keep trying.)
+            Ok(_) = closing.wait_for(|closing| *closing) => {}
+        }
+    }
+}
+
+impl Host for Journal {
+    type Error = Unwritten;
+
+    fn encode(
+        &mut self,
+        codec: &Codec,
+        output: &AnyValue,
+    ) -> Result<Option<Box<RawValue>>, StepError> {
+        // The action had its effect, and doing it again would not mend its output.
+        let unkept = |error: Unkept| StepError::unknown(error).terminal();
+        let text = codec.encode(&**output).map_err(|error| unkept(error.into()))?;
+        match text.get().len() {
+            bytes if bytes > MAX_OUTPUT_BYTES => Err(unkept(Unkept::TooLarge(bytes))),
+            _ => Ok(Some(text)),
+        }
+    }
+
+    fn record(&mut self, change: Change, evidence: Evidence<'_>) {
+        let mut event = Event::new(change);
+        // `null` says no more than its absence.
+        event.output = evidence.output.filter(|output| output.get() != "null");
+        event.failure = evidence.failure.cloned();
+        if let Some(order) = evidence.order {
+            event.by = Some(order.by.clone());
+            event.why = Some(order.why.clone());
+        }
+        self.pending.push((event, evidence.attempt));
+    }
+
+    async fn flush(
+        &mut self,
+        machine: &Machine,
+        reason: impl FnOnce() -> Option<String> + Send,
+    ) -> Result<(), Unwritten> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let status = machine.status();
+        let head = Head { status, reason: reason() };
+        let entry = Entry { at: Timestamp::now(), body: super::record::write(&self.pending) };
+        self.write(entry, head.clone()).await?;
+        self.tell(head);
+        self.status = status;
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<Ordered> {
+        match self.orders.poll_recv(cx) {
+            Poll::Ready(Some(ordered)) => Poll::Ready(ordered),
+            // No sender: nobody will order anything.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Durable sagas: an engine that drives them on a store, and finishes what dead processes left.
+//!
+//! What is written before what: the start with the whole plan and the first attempt's start in one
+//! write; then one write a step, its result and the next step's start together; the last result and the
+//! end together. Nothing runs before its start is durable, and no caller hears of an end that is not.
+
+mod control;
+mod engine;
+mod error;
+mod journal;
+mod notice;
+mod record;
+mod recovery;
+mod registry;
+mod runner;
+
+pub use engine::{Engine, EngineBuilder, MAX_INPUT_BYTES};
+pub use error::{EngineError, Refusal};
+pub use journal::MAX_OUTPUT_BYTES;
+pub use notice::{News, Notice};
+pub use registry::AnySaga;

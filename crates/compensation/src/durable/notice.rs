@@ -1,0 +1,126 @@
+//! What observers of an engine are told, once it is durable.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::{event::Change, id::SagaId, outcome::Part, plan::Plan, status::Status};
+
+/// Notices that an observer may be behind before it misses some.
+const CAPACITY: usize = 1_024;
+
+/// One thing that happened to a saga of an engine.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// Which saga.
+    pub id: SagaId,
+    /// What.
+    pub news: News,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum News {
+    /// An attempt starts.
+    Started {
+        /// The step's name.
+        step: Arc<str>,
+        /// Which of its functions.
+        part: Part,
+        /// The attempt's number, from 1.
+        attempt: u32,
+    },
+    /// A step's function succeeded. (A probe that found nothing done is [`News::NotDone`].)
+    Done {
+        /// The step's name.
+        step: Arc<str>,
+        /// Which of its functions.
+        part: Part,
+    },
+    /// A probe found that the action had no effect.
+    NotDone {
+        /// The step's name.
+        step: Arc<str>,
+    },
+    /// An attempt failed.
+    Failed {
+        /// The step's name.
+        step: Arc<str>,
+        /// Which of its functions.
+        part: Part,
+        /// What it said.
+        message: String,
+    },
+    /// An attempt had died with its process.
+    Interrupted {
+        /// The step's name.
+        step: Arc<str>,
+    },
+    /// Somebody gave an order; the record has it.
+    Ordered,
+    /// The saga stands otherwise than before.
+    Status {
+        /// How.
+        status: Status,
+        /// Why, where the status alone does not say.
+        reason: Option<String>,
+    },
+    /// A write failed and is tried again; what it would have said waits.
+    StoreFailing {
+        /// What the store said.
+        message: String,
+    },
+}
+
+impl News {
+    pub(super) fn of(change: Change, attempt: u32, message: Option<&str>, plan: &Plan) -> Self {
+        let Some(step) = change.step().and_then(|step| plan.steps.get(usize::from(step))) else {
+            return Self::Ordered;
+        };
+        let step: Arc<str> = step.name.as_str().into();
+        let message = message.unwrap_or_default().to_owned();
+        match change {
+            Change::ActionStarted(_) => Self::Started { step, part: Part::Action, attempt },
+            Change::ProbeStarted(_) => Self::Started { step, part: Part::Probe, attempt },
+            Change::UndoStarted(_) => Self::Started { step, part: Part::Undo, attempt },
+            Change::ActionDone(_) => Self::Done { step, part: Part::Action },
+            Change::ProbeDone(_) => Self::Done { step, part: Part::Probe },
+            Change::UndoDone(_) => Self::Done { step, part: Part::Undo },
+            Change::ProbeNotDone(_) => Self::NotDone { step },
+            Change::ActionFailed { .. } => Self::Failed { step, part: Part::Action, message },
+            Change::ProbeFailed { .. } => Self::Failed { step, part: Part::Probe, message },
+            Change::UndoFailed { .. } => Self::Failed { step, part: Part::Undo, message },
+            Change::Interrupted(_) => Self::Interrupted { step },
+            Change::CancelRequested
+            | Change::RetryOrdered(_)
+            | Change::SkipOrdered(_)
+            | Change::DoneDeclared(_)
+            | Change::Abandoned => Self::Ordered,
+        }
+    }
+}
+
+/// Everybody who watches an engine.
+#[derive(Clone)]
+pub(super) struct Observers(broadcast::Sender<Notice>);
+
+impl Observers {
+    pub(super) fn new() -> Self {
+        Self(broadcast::channel(CAPACITY).0)
+    }
+
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Notice> {
+        self.0.subscribe()
+    }
+
+    /// Whether anybody watches: without, no notice need be made.
+    pub(super) fn any(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
+    pub(super) fn tell(&self, id: &SagaId, news: News) {
+        // The last observer may have gone meanwhile.
+        let _ = self.0.send(Notice { id: id.clone(), news });
+    }
+}

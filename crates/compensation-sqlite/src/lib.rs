@@ -1,1 +1,157 @@
-//! Placeholder.
+//! The embedded store for durable sagas: one SQLite file.
+//!
+//! [`SqliteRepository`] is a [`Repository`] for the [`Engine`](compensation::Engine) of the crate
+//! `compensation`. Writes of many sagas share one transaction and one sync of the disk (group commit);
+//! what is acknowledged survives `kill -9` and the loss of power.
+//!
+//! Several processes may use one file on one machine. Each saga belongs to the process that runs it,
+//! which an operating-system lock proves; what a dead process left is taken over by the others.
+//!
+//! The file is open to other tools: the view `sagas` lists them in words.
+//!
+//! ```
+//! use compensation::{Engine, Saga, SagaId, StepContext, StepError};
+//! use compensation_sqlite::SqliteRepository;
+//!
+//! async fn greet(cx: StepContext<String>) -> Result<String, StepError> {
+//!     Ok(format!("hello {}", cx.input()))
+//! }
+//!
+//! # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("sagas.db");
+//! let mut greeting = Saga::<String>::builder("greeting");
+//! greeting.step("greet", greet).no_undo("words can't be taken back").add();
+//!
+//! let store = SqliteRepository::open(&path)?;
+//! let engine = Engine::open(store).register(greeting.build()?).start().await?;
+//! let outcome = engine.run("greeting", SagaId::new("first")?, "world").await?;
+//! assert!(outcome.is_completed());
+//! # engine.drain().await;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod connection;
+mod error;
+mod options;
+mod owner;
+mod read;
+mod rows;
+mod schema;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use compensation::{
+    SagaId, Timestamp,
+    repository::{
+        Acquired, Append, Counts, Created, NewSaga, Page, Pending, Query, Repository,
+        RepositoryError, SagaKey, StoredSaga,
+    },
+};
+
+pub use options::SqliteOptions;
+use read::Readers;
+use writer::{Work, Writer};
+
+/// A store of sagas in a SQLite file. One value is one owner of sagas; several, in one process or in
+/// many, may use one file.
+///
+/// Beside the file stand SQLite's own `-wal` and `-shm`, and `-owner-N` for each living owner: a lock
+/// that the operating system releases when its process dies. All of them belong on a local disk.
+///
+/// Dropping it finishes the writes that were asked for, lets its sagas go, and blocks for as long as that
+/// takes.
+#[derive(Debug)]
+pub struct SqliteRepository {
+    path: PathBuf,
+    writer: Writer,
+    readers: Arc<Readers>,
+}
+
+impl SqliteRepository {
+    /// Opens the store in that file, and creates it where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Permanent`](compensation::repository::ErrorKind::Permanent) where it is not a store
+    /// of sagas, a newer version wrote it, it or its directory can't be written, or its disk has no
+    /// locks; `Temporary` and `Exhausted` as SQLite tells.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, RepositoryError> {
+        SqliteOptions::new().open(path)
+    }
+
+    /// The same where the file must be there already.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and where there is no such file.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, RepositoryError> {
+        SqliteOptions::new().create(false).open(path)
+    }
+
+    fn with(path: &Path, options: SqliteOptions) -> Result<Self, RepositoryError> {
+        let path = connection::locate(path, options.create)?;
+        let writer = Writer::start(path.clone(), options.clone())?;
+        let readers = Arc::new(Readers::new(path.clone(), options, writer.owner()));
+        Ok(Self { path, writer, readers })
+    }
+
+    /// Where the file is, as an absolute path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Repository for SqliteRepository {
+    fn create(&self, saga: NewSaga) -> Pending<'_, Created> {
+        Box::pin(self.writer.ask(|reply| Work::Create(saga, reply)))
+    }
+
+    fn append(&self, append: Append) -> Pending<'_, ()> {
+        Box::pin(self.writer.ask(|reply| Work::Append(append, reply)))
+    }
+
+    fn park(&self, key: SagaKey, reason: String) -> Pending<'_, ()> {
+        Box::pin(self.writer.ask(move |reply| Work::Park(key, reason, reply)))
+    }
+
+    fn release(&self, keys: Vec<SagaKey>) -> Pending<'_, ()> {
+        Box::pin(self.writer.ask(|reply| Work::Release(keys, reply)))
+    }
+
+    fn recover(&self) -> Pending<'_, u64> {
+        Box::pin(self.writer.ask(Work::Recover))
+    }
+
+    fn claim(&self, limit: usize) -> Pending<'_, Vec<StoredSaga>> {
+        Box::pin(self.writer.ask(move |reply| Work::Claim(limit, reply)))
+    }
+
+    fn acquire(&self, id: &SagaId) -> Pending<'_, Acquired> {
+        let id = id.clone();
+        Box::pin(self.writer.ask(|reply| Work::Acquire(id, reply)))
+    }
+
+    fn load(&self, id: &SagaId) -> Pending<'_, Option<StoredSaga>> {
+        let id = id.clone();
+        Box::pin(self.readers.load(id))
+    }
+
+    fn list(&self, query: Query) -> Pending<'_, Page> {
+        Box::pin(self.readers.list(query))
+    }
+
+    fn counts(&self) -> Pending<'_, Counts> {
+        Box::pin(self.readers.counts())
+    }
+
+    fn purge(&self, before: Timestamp, limit: usize) -> Pending<'_, u64> {
+        Box::pin(self.writer.ask(move |reply| Work::Purge(before, limit, reply)))
+    }
+}

@@ -68,10 +68,7 @@ async fn a_saga_that_fails_is_undone_in_reverse() {
     let log = Log::default();
     let outcome = saga.build().unwrap().run(log.clone()).await;
     assert!(matches!(outcome, Outcome::Compensated(_)), "{outcome:?}");
-    assert_eq!(
-        log.entries(),
-        ["a", "b", "c refuses", "undo b (b output)", "undo a (a output)"]
-    );
+    assert_eq!(log.entries(), ["a", "b", "c refuses", "undo b (b output)", "undo a (a output)"]);
 }
 
 #[tokio::test]
@@ -126,10 +123,7 @@ async fn a_failing_undo_is_retried_and_then_parks_while_the_others_run() {
     let log = Log::default();
     let outcome = saga.build().unwrap().run(log.clone()).await;
     let Outcome::Stuck(report) = &outcome else { panic!("{outcome:?}") };
-    assert_eq!(
-        log.entries(),
-        ["a", "b", "c refuses", "try 1", "try 2", "undo a (a output)"]
-    );
+    assert_eq!(log.entries(), ["a", "b", "c refuses", "try 1", "try 2", "undo a (a output)"]);
     assert_eq!(
         report.reason().unwrap(),
         "step `b` needs a person: its undo failed and has no attempts left (no)"

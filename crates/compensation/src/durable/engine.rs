@@ -237,10 +237,10 @@ impl Engine {
     pub async fn wait(&self, id: &SagaId) -> Result<Outcome, EngineError> {
         loop {
             let ended = self.0.table().get(id).map(|running| running.ended.clone());
-            if let Some(mut ended) = ended {
-                if let Some(ended) = told(&mut ended).await {
-                    return ended;
-                }
+            if let Some(mut ended) = ended
+                && let Some(ended) = told(&mut ended).await
+            {
+                return ended;
             }
             if let Some(outcome) = Outcome::of(self.report(id).await?) {
                 return Ok(outcome);

@@ -81,10 +81,10 @@ impl Registry {
         if let Some(same) = known.iter().rev().find(fits) {
             return Fit::Runs(with_functions_of(&same.definition, told));
         }
-        if let Some(AnySaga(made)) = self.resolver.as_ref().and_then(|make| make(&told.plan)) {
-            if made.plan.fingerprint() == fingerprint {
-                return Fit::Runs(with_functions_of(&made, told));
-            }
+        if let Some(AnySaga(made)) = self.resolver.as_ref().and_then(|make| make(&told.plan))
+            && made.plan.fingerprint() == fingerprint
+        {
+            return Fit::Runs(with_functions_of(&made, told));
         }
         match known.last() {
             Some(changed) => undo_by_stored_plan(&changed.definition, told),
@@ -118,7 +118,7 @@ fn with_functions_of(definition: &Definition, told: &Told) -> Arc<Definition> {
 fn undo_by_stored_plan(changed: &Definition, told: &Told) -> Fit {
     let mut handlers = Vec::with_capacity(told.plan.steps.len());
     for (step, index) in told.plan.steps.iter().zip(0..) {
-        let found = changed.plan.find(&step.name).map(|found| usize::from(found));
+        let found = changed.plan.find(&step.name).map(usize::from);
         let found = found.map(|found| &changed.handlers[found]);
         let owes =
             matches!(step.undo, UndoPlan::Run { .. }) && told.machine.phase(index).may_be_done();

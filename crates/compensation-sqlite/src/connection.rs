@@ -1,0 +1,151 @@
+//! Opening the file, and noticing when it is no longer there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use compensation::repository::{ErrorKind, RepositoryError};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{error::classify, options::SqliteOptions};
+
+/// The oldest SQLite without the WAL-reset bug, which damages files that two processes write.
+/// (<https://sqlite.org/wal.html>, "The WAL-Reset Bug".)
+const OLDEST: i32 = 3_051_003;
+
+/// Pages in the write-ahead log before they are copied into the database: 16 MiB. Fewer copy hot pages
+/// more often than they need be.
+const CHECKPOINT_PAGES: i32 = 4_000;
+
+/// Bytes a page: SQLite's default, said aloud because the limit of size counts in it.
+const PAGE: u64 = 4_096;
+
+/// Where a store is, by a path that stays right when the process changes its directory.
+pub(crate) fn locate(path: &Path, create: bool) -> Result<PathBuf, RepositoryError> {
+    let place = path.display();
+    let refused = |why: String| Err(RepositoryError::new(ErrorKind::Permanent, why));
+    let Some(name) = path.file_name() else {
+        return refused(format!("`{place}` is no file name for a store: name a file"));
+    };
+    if path.is_dir() {
+        return refused(format!("can't open `{place}`: it is a directory: name a file in it"));
+    }
+    if !create && !path.exists() {
+        return refused(format!("there is no store at `{place}`: check the path"));
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // A link to a file elsewhere: the lock files belong beside the file itself.
+    let whole = path.canonicalize().or_else(|_| Ok(folder.canonicalize()?.join(name)));
+    whole.or_else(|error: std::io::Error| {
+        let folder = folder.display();
+        refused(format!("can't open `{place}`: the directory `{folder}` can't be used: {error}"))
+    })
+}
+
+fn flags(create: bool) -> OpenFlags {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if create { flags | OpenFlags::SQLITE_OPEN_CREATE } else { flags }
+}
+
+fn connect(
+    path: &Path,
+    options: &SqliteOptions,
+    create: bool,
+) -> Result<Connection, RepositoryError> {
+    let failed = |error| classify("open", path, error);
+    let connection = Connection::open_with_flags(path, flags(create)).map_err(failed)?;
+    connection.busy_timeout(options.busy_timeout).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// The connection that writes. `create`: only when the store is first opened; later a file that has
+/// gone must not come back empty.
+pub(crate) fn writer(
+    path: &Path,
+    options: &SqliteOptions,
+    create: bool,
+) -> Result<Connection, RepositoryError> {
+    if rusqlite::version_number() < OLDEST {
+        return Err(RepositoryError::new(
+            ErrorKind::Permanent,
+            format!(
+                "this program is linked with SQLite {}, which can damage a file that two processes \
+                 use: link it with 3.51.3 or later",
+                rusqlite::version()
+            ),
+        ));
+    }
+    let mut connection = connect(path, options, create)?;
+    crate::schema::prepare(&mut connection, path)?;
+    let failed = |error| classify("open", path, error);
+    let set = |name, value| connection.pragma_update(None, name, value).map_err(failed);
+    set("synchronous", 2)?;
+    set("fullfsync", 1)?;
+    set("checkpoint_fullfsync", 1)?;
+    set("wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    set("cache_size", -65_536)?;
+    set("temp_store", 2)?;
+    if let Some(bytes) = options.max_bytes {
+        let pages = i64::try_from(bytes.div_ceil(PAGE)).unwrap_or(i64::MAX);
+        connection
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+/// A connection that reads, beside the one that writes.
+pub(crate) fn reader(path: &Path, options: &SqliteOptions) -> Result<Connection, RepositoryError> {
+    let connection = connect(path, options, false)?;
+    let failed = |error| classify("open", path, error);
+    connection.pragma_update(None, "query_only", 1).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Which file a path names; `None` where the system does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity(#[cfg(unix)] (u64, u64));
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let file = fs::metadata(path)?;
+        Ok(Self((file.dev(), file.ino())))
+    }
+
+    /// Windows keeps an open file from being moved or deleted.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> std::io::Result<Self> {
+        fs::metadata(path).map(|_| Self())
+    }
+
+    pub(crate) fn read(path: &Path) -> Result<Self, RepositoryError> {
+        Self::of(path).map_err(|error| gone(path).caused_by(error))
+    }
+
+    /// Whether the path still names that file. SQLite would go on writing into one that has been
+    /// deleted, and acknowledge what nobody will ever read.
+    pub(crate) fn check(self, path: &Path) -> Result<(), RepositoryError> {
+        match Self::of(path) {
+            Ok(now) if now == self => Ok(()),
+            Ok(_) => Err(gone(path)),
+            Err(error) => Err(gone(path).caused_by(error)),
+        }
+    }
+}
+
+fn gone(path: &Path) -> RepositoryError {
+    RepositoryError::new(
+        ErrorKind::Permanent,
+        format!(
+            "the store at `{}` has been moved, deleted or replaced while it was in use: put it back",
+            path.display()
+        ),
+    )
+}

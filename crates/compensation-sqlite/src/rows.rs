@@ -1,0 +1,130 @@
+//! Rows as the values of the repository, and back. Used by the writer and by readers.
+
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use compensation::{
+    SagaId, Status, Timestamp,
+    repository::{Entry, Head, SagaKey, StoredSaga, Summary},
+};
+use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
+
+use crate::owner;
+
+/// A status as it is stored. Stored numbers never change their meaning.
+pub(crate) fn code(status: Status) -> i64 {
+    match status {
+        Status::Running => 0,
+        Status::Compensating => 1,
+        Status::Completed => 2,
+        Status::Compensated => 3,
+        Status::Stuck => 4,
+        Status::Abandoned => 5,
+    }
+}
+
+/// The status that a stored number means.
+pub(crate) fn status(column: usize, stored: i64) -> rusqlite::Result<Status> {
+    let known = Status::ALL.into_iter().find(|&status| code(status) == stored);
+    known.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, stored))
+}
+
+/// The columns that [`summary`] reads.
+pub(crate) const SUMMARY: &str =
+    "saga.key, saga.id, plan.name, saga.status, saga.reason, saga.created,
+    coalesce((SELECT max(at) FROM journal WHERE journal.saga = saga.key AND journal.seq =
+        (SELECT max(seq) FROM journal AS last WHERE last.saga = saga.key)), saga.created),
+    saga.owner FROM saga JOIN plan ON plan.id = saga.plan";
+
+/// Which owners live, asked once each.
+pub(crate) struct Alive<'a> {
+    database: &'a Path,
+    own: i64,
+    known: HashMap<i64, bool>,
+}
+
+impl<'a> Alive<'a> {
+    pub(crate) fn new(database: &'a Path, own: i64) -> Self {
+        Self { database, own, known: HashMap::new() }
+    }
+
+    fn owns(&mut self, owner: Option<i64>) -> bool {
+        let database = self.database;
+        owner.is_some_and(|owner| {
+            owner == self.own
+                || *self.known.entry(owner).or_insert_with(|| owner::is_alive(database, owner))
+        })
+    }
+}
+
+pub(crate) fn summary(
+    row: &Row<'_>,
+    alive: &mut Alive<'_>,
+) -> rusqlite::Result<(SagaKey, Summary)> {
+    let id: String = row.get(1)?;
+    let id = SagaId::new(id).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error))
+    })?;
+    let name: String = row.get(2)?;
+    let summary = Summary {
+        id,
+        name: name.into(),
+        head: Head { status: status(3, row.get(3)?)?, reason: row.get(4)? },
+        created: Timestamp::from_millis(row.get(5)?),
+        updated: Timestamp::from_millis(row.get(6)?),
+        owned: alive.owns(row.get(7)?),
+    };
+    Ok((SagaKey(row.get(0)?), summary))
+}
+
+/// The key of a saga.
+pub(crate) fn key(connection: &Connection, id: &SagaId) -> rusqlite::Result<Option<i64>> {
+    let mut find = connection.prepare_cached("SELECT key FROM saga WHERE id = ?1")?;
+    find.query_row([id.as_str()], |row| row.get(0)).optional()
+}
+
+/// A saga with its plan and whole journal.
+pub(crate) fn stored(
+    connection: &Connection,
+    key: i64,
+    alive: &mut Alive<'_>,
+    plan: impl FnOnce(&Connection, i64) -> rusqlite::Result<Arc<str>>,
+) -> rusqlite::Result<Option<StoredSaga>> {
+    let mut find = connection.prepare_cached(&format!("SELECT {SUMMARY} WHERE saga.key = ?1"))?;
+    let Some((_, summary)) = find.query_row([key], |row| summary(row, alive)).optional()? else {
+        return Ok(None);
+    };
+    let mut rest =
+        connection.prepare_cached("SELECT plan, input, start FROM saga WHERE key = ?1")?;
+    let (plan_id, input, start): (i64, String, String) =
+        rest.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut journal = vec![Entry { at: summary.created, body: start }];
+    let mut entries = connection
+        .prepare_cached("SELECT seq, at, body FROM journal WHERE saga = ?1 ORDER BY seq")?;
+    let mut rows = entries.query([key])?;
+    while let Some(row) = rows.next()? {
+        // A missing entry must be noticed: what came after it would be read as something else.
+        let seq: i64 = row.get(0)?;
+        if seq != journal.len() as i64 {
+            journal.push(Entry { at: summary.updated, body: missing(journal.len()) });
+            break;
+        }
+        journal.push(Entry { at: Timestamp::from_millis(row.get(1)?), body: row.get(2)? });
+    }
+    Ok(Some(StoredSaga {
+        key: SagaKey(key),
+        summary,
+        plan: plan(connection, plan_id)?,
+        input,
+        journal,
+    }))
+}
+
+/// Stands where an entry is lost; no reader of journals takes it for one.
+fn missing(entry: usize) -> String {
+    format!("entry {entry} is missing from the store")
+}
+
+pub(crate) fn plan_text(connection: &Connection, id: i64) -> rusqlite::Result<Arc<str>> {
+    let mut find = connection.prepare_cached("SELECT body FROM plan WHERE id = ?1")?;
+    find.query_row([id], |row| row.get::<_, String>(0)).map(Arc::from)
+}

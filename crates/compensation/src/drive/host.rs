@@ -59,8 +59,17 @@ pub(crate) enum Ordered {
         change: Change,
         order: Option<Order>,
         output: Option<Box<RawValue>>,
-        reply: Option<oneshot::Sender<Result<(), Illegal>>>,
+        reply: Option<oneshot::Sender<Result<(), Refused>>>,
     },
     /// Start nothing more, and end when nothing is in flight.
     Drain,
+}
+
+/// Why an order changed nothing.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// It makes no sense as the saga stands.
+    Illegal(Illegal),
+    /// The output given with it is not of the step's type.
+    BadOutput(serde_json::Error),
 }

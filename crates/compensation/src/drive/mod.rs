@@ -16,9 +16,10 @@ use std::{
 };
 
 use attempt::Running;
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
-pub(crate) use host::{Evidence, Host, Ordered};
+pub(crate) use host::{Evidence, Host, Ordered, Refused};
 
 use crate::{
     error::StepError,
@@ -45,7 +46,7 @@ pub(crate) struct Drive<H: Host> {
     /// Attempts that ended and have not been reported yet.
     ended: Vec<(Running, Attempted)>,
     /// Answers that are due once what they promise is durable.
-    replies: Vec<oneshot::Sender<Result<(), Illegal>>>,
+    replies: Vec<oneshot::Sender<Result<(), Refused>>>,
     draining: bool,
     broken: Option<Illegal>,
 }
@@ -296,17 +297,18 @@ impl<H: Host> Drive<H> {
             self.draining = true;
             return;
         };
-        if let Err(illegal) = self.machine.apply(change) {
-            if let Some(reply) = reply {
-                let _ = reply.send(Err(illegal));
+        let declared = match self.order(change, output.as_deref()) {
+            Ok(declared) => declared,
+            Err(refused) => {
+                if let Some(reply) = reply {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(Err(refused));
+                }
+                return;
             }
-            return;
-        }
-        if let (Change::DoneDeclared(step), Some(text)) = (change, &output) {
-            let codec = self.definition.handlers[usize::from(step)].output;
-            if let Ok(output) = codec.decode(text.get()) {
-                self.scope.keep(step, output);
-            }
+        };
+        if let (Some(step), Some(output)) = (change.step(), declared) {
+            self.scope.keep(step, output);
         }
         let evidence = Evidence { output, order: order.as_ref(), ..Evidence::default() };
         self.host.record(change, evidence);
@@ -315,6 +317,24 @@ impl<H: Host> Drive<H> {
         }
         self.replies.extend(reply);
         self.tell_attempts();
+    }
+
+    /// Lets an order change the machine. Returns the output that was given with it.
+    fn order(
+        &mut self,
+        change: Change,
+        output: Option<&RawValue>,
+    ) -> Result<Option<AnyValue>, Refused> {
+        let handlers =
+            change.step().and_then(|step| self.definition.handlers.get(usize::from(step)));
+        let declared = match (handlers, output) {
+            (Some(handlers), Some(text)) => {
+                Some(handlers.output.decode(text.get()).map_err(Refused::BadOutput)?)
+            }
+            _ => None,
+        };
+        self.machine.apply(change).map_err(Refused::Illegal)?;
+        Ok(declared)
     }
 
     /// Takes a change into the machine and the record.

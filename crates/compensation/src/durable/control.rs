@@ -2,21 +2,27 @@
 //! what is stuck. An order goes to the saga's driver, which judges it by the machine; where nobody
 //! drives the saga, it is acquired first.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     engine::Engine,
     error::{EngineError, Refusal},
     record,
+    runner::Ended,
 };
 use crate::{
-    drive::Ordered,
+    drive::{Ordered, Refused},
     event::{Change, StepIndex},
     id::SagaId,
     outcome::Order,
     plan::Plan,
 };
+
+/// How to learn of the end of a saga that was over when it was acquired.
+type Idle = Option<watch::Receiver<Option<Ended>>>;
 
 impl Order {
     /// An order by that person, for that reason.
@@ -37,7 +43,7 @@ impl Engine {
         if self.inner().is_running(id) {
             return Ok(());
         }
-        self.drive(id, None).await
+        self.drive(id, None).await.map(drop)
     }
 
     /// Orders that a saga be undone: a running one, a stuck one, or a completed one that has no pivot.
@@ -73,7 +79,7 @@ impl Engine {
     /// as JSON, for later steps that read it.
     ///
     /// # Errors
-    /// As [`retry`](Self::retry).
+    /// As [`retry`](Self::retry), and [`EngineError::BadOutput`] where the output is not of the step's type.
     pub async fn mark_done(
         &self,
         id: &SagaId,
@@ -103,19 +109,42 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let (reply, answer) = oneshot::channel();
         let ordered = Ordered::Change { change, order: Some(order), output, reply: Some(reply) };
-        if let Err(unsent) = self.inner().pass(id, ordered) {
-            self.drive(id, Some(unsent)).await?;
-        }
+        let idle = match self.inner().pass(id, ordered) {
+            Ok(()) => None,
+            Err(unsent) => self.drive(id, Some(unsent)).await?,
+        };
         match answer.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(illegal)) => Err(EngineError::Refused { id: id.clone(), why: Refusal(illegal) }),
+            Ok(Err(refused)) => {
+                if let Some(mut ended) = idle {
+                    // It was acquired for this order alone: whoever asks next finds it free.
+                    let _ = ended.wait_for(Option::is_some).await;
+                }
+                Err(self.refused(id, change, refused).await)
+            }
             // Its driver ended before it heard the order, or could not write it down.
             Err(_) => Err(self.wait(id).await.err().unwrap_or(EngineError::Closing)),
         }
     }
 
-    /// Acquires a saga and drives it, beginning with an order.
-    async fn drive(&self, id: &SagaId, ordered: Option<Ordered>) -> Result<(), EngineError> {
+    async fn refused(&self, id: &SagaId, change: Change, refused: Refused) -> EngineError {
+        let id = id.clone();
+        let error = match refused {
+            Refused::Illegal(illegal) => return EngineError::Refused { id, why: Refusal(illegal) },
+            Refused::BadOutput(error) => Arc::new(error),
+        };
+        let step = match (self.report(&id).await, change.step()) {
+            (Ok(report), Some(step)) => {
+                report.plan().steps.get(usize::from(step)).map(|step| step.name.clone())
+            }
+            _ => None,
+        };
+        EngineError::BadOutput { id, step: step.unwrap_or_default(), error }
+    }
+
+    /// Acquires a saga and drives it, beginning with an order. Returns how to learn of its end where there
+    /// was nothing to drive but the order.
+    async fn drive(&self, id: &SagaId, ordered: Option<Ordered>) -> Result<Idle, EngineError> {
         let inner = self.inner();
         let place = inner.places.clone().acquire_owned().await;
         let permit = place.map_err(|_| EngineError::Closing)?;
@@ -124,15 +153,17 @@ impl Engine {
             // Somebody else in this process was faster.
             return match ordered.map(|ordered| inner.pass(id, ordered)) {
                 Some(Err(_)) => Err(EngineError::Closing),
-                _ => Ok(()),
+                _ => Ok(None),
             };
         };
+        let ended = entered.ended.clone();
         let mut ready = inner.ready(&saga, entered).await?;
+        let idle = ready.idle().then_some(ended);
         if let Some(ordered) = ordered {
             ready.order(ordered);
         }
         ready.spawn(inner.clone(), id.clone(), permit);
-        Ok(())
+        Ok(idle)
     }
 
     /// The index of a step by the plan that the saga was started with.

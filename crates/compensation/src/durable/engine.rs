@@ -1,41 +1,27 @@
-//! The engine: what callers ask of it, and the table of sagas that it is driving.
+//! The engine: what callers ask of it.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Serialize;
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, broadcast, mpsc, oneshot, watch},
-};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use super::{
     error::EngineError,
-    journal::Desk,
-    notice::{Notice, Observers},
+    notice::Notice,
     record,
-    registry::{AnySaga, Registry},
-    runner::{self, Ended, Ready},
+    runner::{self, Ended},
+    table::{Inner, check_same, told},
 };
 use crate::{
     clock,
-    drive::Ordered,
     id::SagaId,
     outcome::{Outcome, Report},
-    plan::Plan,
-    repository::{Acquired, Counts, Page, Query, Repository, SagaKey, StoredSaga},
+    repository::{Counts, Page, Query, StoredSaga},
     status::Status,
 };
 
 /// Largest input of a saga, in bytes of JSON.
 pub const MAX_INPUT_BYTES: usize = 1024 * 1024;
-
-/// Sagas driven at once, where the builder says nothing.
-const CONCURRENT: usize = 1_024;
 
 /// How often a saga that another process drives is looked at by one who waits for it.
 const LOOK: Duration = Duration::from_millis(250);
@@ -46,134 +32,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// [`drain`](Self::drain) ends cleanly, and what a process leaves behind without it is taken over by
 /// the next engine on the same store.
 #[derive(Clone)]
-pub struct Engine(Arc<Inner>);
-
-/// What is said of an engine before it starts. Made by [`Engine::open`].
-#[must_use = "an engine runs once it is started"]
-pub struct EngineBuilder {
-    repository: Arc<dyn Repository>,
-    registry: Registry,
-    concurrent: usize,
-    keep_finished: Option<Duration>,
-    recovers: bool,
-    unwritable: Option<serde_json::Error>,
-}
-
-pub(super) struct Inner {
-    pub(super) desk: Desk,
-    pub(super) registry: Registry,
-    pub(super) runtime: Handle,
-    pub(super) places: Arc<Semaphore>,
-    pub(super) keep_finished: Option<Duration>,
-    pub(super) recovers: bool,
-    running: Mutex<HashMap<SagaId, Running>>,
-    close: watch::Sender<bool>,
-    /// Told whenever a saga leaves the table.
-    left: tokio::sync::Notify,
-}
-
-/// A saga that is being driven here.
-struct Running {
-    name: Arc<str>,
-    input: Arc<str>,
-    orders: mpsc::UnboundedSender<Ordered>,
-    ended: watch::Receiver<Option<Ended>>,
-    end: watch::Sender<Option<Ended>>,
-}
-
-/// A saga that is new in the table: what its driver needs.
-pub(super) struct Entered {
-    pub(super) orders: mpsc::UnboundedReceiver<Ordered>,
-    pub(super) ended: watch::Receiver<Option<Ended>>,
-}
-
-impl EngineBuilder {
-    /// Lets the engine run this definition. Several versions of one name may be registered: the last
-    /// is the one that is started, and each stored saga is run by the one that it was started with.
-    pub fn register(mut self, saga: impl Into<AnySaga>) -> Self {
-        if let Err(error) = self.registry.register(saga.into()) {
-            self.unwritable = Some(error);
-        }
-        self
-    }
-
-    /// How to make the definition of a stored saga that is not registered, from its plan: for front ends
-    /// whose definitions are data. The plan carries its [`source`](Plan::source).
-    pub fn resolve_with(
-        mut self,
-        resolver: impl Fn(&Plan) -> Option<AnySaga> + Send + Sync + 'static,
-    ) -> Self {
-        self.registry.resolve_with(Box::new(resolver));
-        self
-    }
-
-    /// Most sagas driven at once; further ones wait for a place before they are stored. 0 counts as 1.
-    /// Default: 1,024.
-    pub fn max_concurrent(mut self, sagas: usize) -> Self {
-        self.concurrent = sagas.clamp(1, Semaphore::MAX_PERMITS);
-        self
-    }
-
-    /// Deletes finished sagas this long after their end. Default: they are kept.
-    pub fn keep_finished(mut self, span: Duration) -> Self {
-        self.keep_finished = Some(span);
-        self
-    }
-
-    /// Leaves alone what dead processes left. By default the engine takes it over, at its start and every
-    /// five seconds.
-    pub fn without_recovery(mut self) -> Self {
-        self.recovers = false;
-        self
-    }
-
-    /// Starts the engine on the current tokio runtime, which needs its time driver.
-    ///
-    /// # Errors
-    /// [`EngineError::Store`] where the store can't be asked what dead processes left.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub async fn start(self) -> Result<Engine, EngineError> {
-        if let Some(error) = self.unwritable {
-            let error = Arc::new(error);
-            return Err(EngineError::BadInput { saga: "(plan)".to_owned(), error });
-        }
-        let (close, closing) = watch::channel(false);
-        let inner = Arc::new(Inner {
-            desk: Desk { repository: self.repository, observers: Observers::new(), closing },
-            registry: self.registry,
-            runtime: Handle::current(),
-            places: Arc::new(Semaphore::new(self.concurrent)),
-            keep_finished: self.keep_finished,
-            recovers: self.recovers,
-            running: Mutex::default(),
-            close,
-            left: tokio::sync::Notify::new(),
-        });
-        super::recovery::begin(&inner).await?;
-        Ok(Engine(inner))
-    }
-}
+pub struct Engine(pub(super) Arc<Inner>);
 
 impl Engine {
-    /// Begins an engine on that store.
-    pub fn open(repository: impl Repository) -> EngineBuilder {
-        Self::open_shared(Arc::new(repository))
-    }
-
-    /// The same on a store that others use too.
-    pub fn open_shared(repository: Arc<dyn Repository>) -> EngineBuilder {
-        EngineBuilder {
-            repository,
-            registry: Registry::default(),
-            concurrent: CONCURRENT,
-            keep_finished: None,
-            recovers: true,
-            unwritable: None,
-        }
-    }
-
     /// Starts a saga and waits for its end. An id that the store has already names the same saga: its end
     /// is waited for, and nothing is started twice.
     ///
@@ -230,7 +91,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::NotFound`], [`EngineError::Store`], or [`EngineError::Closing`] where this engine
-    /// drives it and shuts down.
+    /// shuts down before the saga's end.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
@@ -244,6 +105,9 @@ impl Engine {
             }
             if let Some(outcome) = Outcome::of(self.report(id).await?) {
                 return Ok(outcome);
+            }
+            if self.0.is_closing() {
+                return Err(EngineError::Closing);
             }
             clock::sleep(LOOK).await;
         }
@@ -306,12 +170,7 @@ impl Engine {
     /// # Cancel safety
     /// The engine goes on closing when the future is dropped.
     pub async fn drain(&self) {
-        let _ = self.0.close.send(true);
-        self.0.places.close();
-        for running in self.0.table().values() {
-            // Its driver may just have ended.
-            let _ = running.orders.send(Ordered::Drain);
-        }
+        self.0.close();
         self.0.empty().await;
     }
 
@@ -351,9 +210,12 @@ impl Engine {
     ) -> Result<Outcome, EngineError> {
         let saga = self.load(id).await?;
         self.check_same(name, &saga, &text(name, input)?)?;
-        if saga.summary.head.status.is_open() && !saga.summary.owned {
-            // Left by a dead process, and this caller needs it now.
-            self.resume(id).await?;
+        if saga.summary.head.status.is_open() {
+            // Nobody may be driving it, and this caller needs it now.
+            match self.resume(id).await {
+                Ok(()) | Err(EngineError::OwnedElsewhere { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         self.wait(id).await
     }
@@ -394,166 +256,8 @@ fn value<T>(saga: &str, result: serde_json::Result<T>) -> Result<T, EngineError>
     result.map_err(|error| EngineError::BadInput { saga: saga.to_owned(), error: Arc::new(error) })
 }
 
-fn check_same(
-    name: &str,
-    id: &SagaId,
-    its_name: &Arc<str>,
-    its_input: &str,
-    input: &str,
-) -> Result<(), EngineError> {
-    if **its_name != *name {
-        return Err(EngineError::OtherSaga { id: id.clone(), name: its_name.clone() });
-    }
-    // Texts may differ in the order of a map's keys and still say the same.
-    let json = |text| serde_json::from_str::<serde_json::Value>(text).ok();
-    if its_input != input && json(its_input) != json(input) {
-        return Err(EngineError::OtherInput(id.clone()));
-    }
-    Ok(())
-}
-
-/// Waits for the word of a saga's driver; `None` if it drives no saga of its own after all.
-async fn told(ended: &mut watch::Receiver<Option<Ended>>) -> Option<Ended> {
-    let told = ended.wait_for(Option::is_some).await.ok()?;
-    told.clone()
-}
-
-impl Inner {
-    fn table(&self) -> MutexGuard<'_, HashMap<SagaId, Running>> {
-        // Nothing in this module panics while it holds the lock.
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Enters a saga into the table, unless it is there with the same input.
-    #[allow(clippy::type_complexity, reason = "two halves of one thing")]
-    fn enter(
-        &self,
-        name: &str,
-        id: &SagaId,
-        input: &str,
-    ) -> Result<(Option<Entered>, watch::Receiver<Option<Ended>>), EngineError> {
-        let mut table = self.table();
-        if let Some(running) = table.get(id) {
-            check_same(name, id, &running.name, &running.input, input)?;
-            return Ok((None, running.ended.clone()));
-        }
-        let entered = add(&mut table, id, name.into(), input.into());
-        let ended = entered.ended.clone();
-        Ok((Some(entered), ended))
-    }
-
-    /// Enters a saga that this engine has taken over, unless it is there.
-    pub(super) fn enter_stored(&self, saga: &StoredSaga) -> Option<Entered> {
-        let id = &saga.summary.id;
-        let mut table = self.table();
-        let free = !table.contains_key(id);
-        free.then(|| add(&mut table, id, saga.summary.name.clone(), saga.input.as_str().into()))
-    }
-
-    /// Passes an order on to the driver of a saga, if it is driven here.
-    pub(super) fn pass(&self, id: &SagaId, ordered: Ordered) -> Result<(), Ordered> {
-        match self.table().get(id) {
-            Some(running) => running.orders.send(ordered).map_err(|unsent| unsent.0),
-            None => Err(ordered),
-        }
-    }
-
-    pub(super) fn is_running(&self, id: &SagaId) -> bool {
-        self.table().contains_key(id)
-    }
-
-    pub(super) fn is_closing(&self) -> bool {
-        *self.close.borrow()
-    }
-
-    /// A driver has ended: with a word for those who wait, or without where it drove nothing.
-    pub(super) fn finished(&self, id: &SagaId, ended: Option<Ended>) {
-        let running = self.table().remove(id);
-        if let (Some(running), Some(ended)) = (running, ended) {
-            let _ = running.end.send(Some(ended));
-        }
-        self.left.notify_waiters();
-    }
-
-    /// Waits until the table is empty.
-    async fn empty(&self) {
-        loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
-            left.as_mut().enable();
-            if self.table().is_empty() {
-                return;
-            }
-            left.await;
-        }
-    }
-
-    pub(super) async fn release(&self, key: SagaKey) {
-        if let Err(error) = self.desk.repository.release(vec![key]).await {
-            // The end of this process releases it just as well.
-            tracing::warn!(%error, "a saga could not be released");
-        }
-    }
-
-    /// Parks a saga that nobody here can drive, with the evidence.
-    pub(super) async fn park(&self, key: SagaKey, id: &SagaId, reason: String) {
-        tracing::error!(saga = %id, reason, "the saga is parked");
-        if let Err(error) = self.desk.repository.park(key, reason).await {
-            tracing::error!(saga = %id, %error, "and that could not be written down");
-        }
-    }
-
-    /// Acquires a saga that is not driven here.
-    pub(super) async fn acquire(&self, id: &SagaId) -> Result<StoredSaga, EngineError> {
-        match self.desk.repository.acquire(id).await? {
-            Acquired::Owned(saga) => Ok(saga),
-            Acquired::Held(owner) => Err(EngineError::OwnedElsewhere { id: id.clone(), owner }),
-            Acquired::Absent => Err(EngineError::NotFound(id.clone())),
-        }
-    }
-
-    /// Makes an acquired saga ready, or parks it.
-    pub(super) async fn ready(
-        &self,
-        saga: &StoredSaga,
-        entered: Entered,
-    ) -> Result<Ready, EngineError> {
-        match runner::stored(self, saga, entered.orders) {
-            Ok(ready) => Ok(ready),
-            Err(reason) => {
-                let id = saga.summary.id.clone();
-                self.park(saga.key, &id, reason.clone()).await;
-                let held = EngineError::Held { id: id.clone(), reason };
-                self.finished(&id, Some(Err(held.clone())));
-                Err(held)
-            }
-        }
-    }
-}
-
-fn add(
-    table: &mut HashMap<SagaId, Running>,
-    id: &SagaId,
-    name: Arc<str>,
-    input: Arc<str>,
-) -> Entered {
-    let (orders, receiver) = mpsc::unbounded_channel();
-    let (end, ended) = watch::channel(None);
-    let running = Running { name, input, orders, ended: ended.clone(), end };
-    table.insert(id.clone(), running);
-    Entered { orders: receiver, ended }
-}
-
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("running", &self.running()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for EngineBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineBuilder")
-            .field("concurrent", &self.concurrent)
-            .finish_non_exhaustive()
     }
 }

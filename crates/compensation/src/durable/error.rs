@@ -66,6 +66,17 @@ pub enum EngineError {
         /// Why not.
         why: Refusal,
     },
+    /// The output given for a step is not of its type.
+    #[error("saga `{id}`: this is no output for step `{step}`: {error}")]
+    BadOutput {
+        /// The saga.
+        id: SagaId,
+        /// The step.
+        step: String,
+        /// What is wrong with it.
+        #[source]
+        error: Arc<serde_json::Error>,
+    },
     /// The saga has no step of that name.
     #[error("saga `{id}` has no step `{step}`: its steps are {known}")]
     UnknownStep {

@@ -9,13 +9,16 @@ mod engine;
 mod error;
 mod journal;
 mod notice;
+mod open;
 mod record;
 mod recovery;
 mod registry;
 mod runner;
+mod table;
 
-pub use engine::{Engine, EngineBuilder, MAX_INPUT_BYTES};
+pub use engine::{Engine, MAX_INPUT_BYTES};
 pub use error::{EngineError, Refusal};
 pub use journal::MAX_OUTPUT_BYTES;
 pub use notice::{News, Notice};
+pub use open::EngineBuilder;
 pub use registry::AnySaga;

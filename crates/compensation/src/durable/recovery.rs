@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{engine::Inner, error::EngineError};
+use super::{error::EngineError, table::Inner};
 use crate::{
     clock::{self, Timestamp},
     repository::StoredSaga,
@@ -27,9 +27,7 @@ pub(super) async fn begin(inner: &Arc<Inner>) -> Result<(), EngineError> {
         // Asked before the engine is said to be started, so that a store that can't answer shows.
         inner.desk.repository.recover().await?;
     }
-    if inner.recovers || inner.keep_finished.is_some() {
-        inner.runtime.spawn(sweep(Arc::downgrade(inner)));
-    }
+    inner.runtime.spawn(sweep(Arc::downgrade(inner)));
     Ok(())
 }
 
@@ -47,6 +45,7 @@ async fn sweep(engine: Weak<Inner>) {
 }
 
 async fn look(inner: &Arc<Inner>) -> Result<(), EngineError> {
+    inner.release_strays().await?;
     if inner.recovers {
         take_over(inner).await?;
     }

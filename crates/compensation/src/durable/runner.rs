@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
-    engine::Inner,
     error::EngineError,
     journal::{Journal, Place, Unwritten},
     record::{self, Told},
     registry::{Fit, Registered},
+    table::Inner,
 };
 use crate::{
     drive::{Drive, End, Ordered, Start},
@@ -154,6 +154,11 @@ fn scope(
 }
 
 impl Ready {
+    /// Whether there was nothing left to drive when it was acquired.
+    pub(super) fn idle(&self) -> bool {
+        self.idle
+    }
+
     /// Takes an order before anything else happens.
     pub(super) fn order(&mut self, ordered: Ordered) {
         self.drive.take(ordered);
@@ -185,7 +190,13 @@ impl Ready {
                 Some(Err(EngineError::Closing))
             }
             End::Unwritten(Unwritten::Existing) => None,
-            End::Unwritten(Unwritten::Refused(error)) => Some(Err(error.into())),
+            End::Unwritten(Unwritten::Refused(error)) => {
+                if let Some(key) = self.drive.host().key() {
+                    tracing::error!(saga = %id, %error, "the saga waits until the store works again");
+                    inner.stray(key);
+                }
+                Some(Err(error.into()))
+            }
             End::Broken(illegal) => {
                 let reason = format!("defect in the library: {illegal}");
                 if let Some(key) = self.drive.host().key() {

@@ -136,7 +136,7 @@ enum Word {
 /// One journal event: a [`Change`] with its evidence.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Event {
+pub(crate) struct Event {
     #[serde(rename = "e")]
     word: Word,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]

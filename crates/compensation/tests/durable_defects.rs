@@ -1,5 +1,7 @@
 //! Defects that users of other saga libraries suffered, each as a promise kept.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod durable;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! One id is one saga, however often and by whomever it is started.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod durable;
 
 use compensation::{

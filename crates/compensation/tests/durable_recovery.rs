@@ -1,5 +1,7 @@
 //! What a dead process left is ended by the next one.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod durable;
 
 use compensation::{

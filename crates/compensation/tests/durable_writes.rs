@@ -1,5 +1,7 @@
 //! What the engine writes, when, and how often.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod durable;
 
 use compensation::{Outcome, Saga, StepContext, StepError, repository::MemoryRepository};

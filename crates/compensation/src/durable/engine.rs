@@ -26,7 +26,7 @@ pub const MAX_INPUT_BYTES: usize = 1024 * 1024;
 /// How often a saga that another process drives is looked at by one who waits for it.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Runs sagas durably on a [`Repository`]. Cheap to clone; all clones are one engine.
+/// Runs sagas durably on a [`Repository`](crate::repository::Repository). Cheap to clone; all clones are one engine.
 ///
 /// Dropping every clone stops nothing: sagas that were started go on while the runtime lives.
 /// [`drain`](Self::drain) ends cleanly, and what a process leaves behind without it is taken over by

@@ -1,7 +1,8 @@
 //! A definition as data: everything but the functions. It is stored with each durable saga, so that the
 //! saga can be listed, judged and undone by whoever finds it later.
 //!
-//! This is the stored form. Fields may be added with a default; none changes its meaning.
+//! This is the stored form. Fields may be added with a default; none changes its meaning. A field that is
+//! not known makes the record unreadable: an older program must not half-understand a saga.
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::{
 
 /// A saga's definition without its functions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The definition's name.
     pub saga: String,
@@ -36,6 +38,7 @@ pub struct Plan {
 
 /// One step of a [`Plan`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlanStep {
     /// Its name, unique in the saga.
     pub name: String,
@@ -64,7 +67,7 @@ pub struct PlanStep {
 
 /// How a step is undone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum UndoPlan {
     /// By a function of its own.
     Run {

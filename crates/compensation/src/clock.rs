@@ -3,6 +3,7 @@
 
 use std::{
     fmt,
+    str::FromStr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -45,21 +46,43 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with milliseconds: `2026-07-14T09:30:00.250Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Days to date after Howard Hinnant, "chrono-compatible low-level date algorithms".
-        let (days, millis) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
-        let shifted = days + 719_468;
-        let era = shifted.div_euclid(146_097);
-        let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        let (seconds, millis) = (millis / 1_000, millis % 1_000);
-        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(moment) => write!(f, "{moment:.3}"),
+            // Beyond the year 9999 the bare number has to do.
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+/// A text that names no moment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no moment: write it like 2026-07-14T09:30:00Z")]
+pub struct InvalidTimestamp(String);
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    /// Reads RFC 3339, with any offset; what is finer than a millisecond is cut off.
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let moment: Result<jiff::Timestamp, _> = text.parse();
+        match moment {
+            Ok(moment) => Ok(Self(moment.as_millisecond())),
+            Err(_) => Err(InvalidTimestamp(text.to_owned())),
+        }
+    }
+}
+
+/// Measures a span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch(tokio::time::Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }
 
@@ -85,5 +108,14 @@ mod tests {
             "2024-02-29T12:34:56.789Z"
         );
         assert_eq!(Timestamp::from_millis(-1).to_string(), "1969-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9223372036854775807 ms");
+    }
+
+    #[test]
+    fn a_moment_is_read_from_rfc_3339_with_any_offset() {
+        let read = |text: &str| text.parse::<Timestamp>().map(Timestamp::as_millis);
+        assert_eq!(read("2024-02-29T12:34:56.789Z"), Ok(1_709_210_096_789));
+        assert_eq!(read("2024-02-29T14:34:56.789123456+02:00"), Ok(1_709_210_096_789));
+        assert!(read("yesterday").is_err());
     }
 }

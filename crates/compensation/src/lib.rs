@@ -97,11 +97,12 @@ pub mod repository;
 mod retry;
 mod run;
 mod saga;
+mod stack;
 mod status;
 mod step;
 
 pub use builder::{Builder, DefinitionError, MAX_NAME_BYTES, StepBuilder};
-pub use clock::Timestamp;
+pub use clock::{InvalidTimestamp, Timestamp};
 pub use durable::{
     AnySaga, Engine, EngineBuilder, EngineError, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, News, Notice,
     Refusal,
@@ -114,5 +115,11 @@ pub use plan::{Plan, PlanStep, UndoPlan};
 pub use retry::RetryPolicy;
 pub use run::Run;
 pub use saga::Saga;
+pub use stack::{
+    Compensate, Compensating, Compensation, CompensationBuilder, CompensationError,
+    CompensationExecutionRecord, CompensationFailure, CompensationRecord, CompensationStatus,
+    CompensationStep, NoAction, ResourceCleanup, RolledBack, SagaError, SagaManager, SagaStep,
+    Savepoint, ScopeError, TransactionalSaga, execute_saga,
+};
 pub use status::Status;
 pub use step::{OutputMissing, Probed, StepContext, StepRef, UndoContext};

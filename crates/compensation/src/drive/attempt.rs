@@ -2,7 +2,9 @@
 
 use std::{
     any::Any,
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     task::{Context, Poll},
     time::Duration,
 };
@@ -79,6 +81,20 @@ impl Drop for Running {
             self.discard();
         }
     }
+}
+
+/// Runs one function behind the same border as an attempt: a panic is its failure.
+pub(crate) async fn caught<F: Future<Output = Result<(), StepError>>>(
+    function: impl FnOnce() -> F,
+) -> Result<(), StepError> {
+    // Called inside the future, so that a panic of the call itself is caught too.
+    let mut future = pin!(async move { function().await });
+    poll_fn(|cx| {
+        // After a panic the future is never polled again, so nobody sees broken state.
+        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+            .unwrap_or_else(|payload| Poll::Ready(Err(panicked(&*payload))))
+    })
+    .await
 }
 
 fn failed(task: Task, error: StepError) -> Attempted {

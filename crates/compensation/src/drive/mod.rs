@@ -19,6 +19,7 @@ use attempt::Running;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
+pub(crate) use attempt::caught;
 pub(crate) use host::{Evidence, Host, Ordered, Refused};
 
 use crate::{

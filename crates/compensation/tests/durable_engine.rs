@@ -185,3 +185,37 @@ fn what_another_process_left_is_found_while_running() {
     });
     assert_eq!(world.trace(), ["a", "a"]);
 }
+
+#[test]
+fn asking_for_a_saga_that_runs_needs_no_place() {
+    let (data, world, gate) = (MemoryRepository::new(), World::default(), Gate::new());
+    world.tell("a", Does::Waits(gate.clone()));
+    life(async {
+        let trip = world.chain("trip", &["a"]);
+        let engine = on(&data).register(trip).max_concurrent(1).start().await.expect("start");
+        engine.start("trip", id("1"), &1).await.expect("started");
+        gate.reached(1).await;
+        engine.start("trip", id("1"), &1).await.expect("it is there");
+        engine.start("trip", id("1"), &2).await.expect_err("another input");
+    });
+}
+
+#[test]
+fn more_sagas_than_places_are_taken_over_in_turn() {
+    let (data, world, gate) = (MemoryRepository::new(), World::default(), Gate::new());
+    let trip = world.chain("trip", &["a"]);
+    world.tell("a", Does::Waits(gate.clone()));
+    life(async {
+        let engine = on(&data).register(trip.clone()).start().await.expect("start");
+        for number in 0..20 {
+            engine.start("trip", id(&format!("saga-{number}")), &number).await.expect("started");
+        }
+        gate.reached(20).await;
+    });
+    world.heal("a");
+    life(async {
+        let engine = on(&data).register(trip).max_concurrent(3).start().await.expect("start");
+        engine.idle().await.expect("idle");
+        assert_eq!(engine.counts().await.expect("counts").get(Status::Completed), 20);
+    });
+}

@@ -158,7 +158,11 @@ impl Engine {
     pub async fn idle(&self) -> Result<(), EngineError> {
         loop {
             self.0.empty().await;
-            if !self.0.recovers || super::recovery::take_over(&self.0).await? == 0 {
+            if !self.0.recovers {
+                return Ok(());
+            }
+            super::recovery::take_over(&self.0).await?;
+            if self.0.table().is_empty() && self.0.desk.repository.recover().await? == 0 {
                 return Ok(());
             }
         }
@@ -190,6 +194,10 @@ impl Engine {
             inner.registry.latest(name).ok_or_else(|| EngineError::UnknownSaga(name.to_owned()))?;
         let text = text(name, input)?;
         let value = value(name, registered.definition.input.decode(&text))?;
+        if let Some(ended) = inner.find(name, id, &text)? {
+            // What runs already needs no further place.
+            return Ok((None, ended));
+        }
         let permit =
             inner.places.clone().acquire_owned().await.map_err(|_| EngineError::Closing)?;
         let (entered, ended) = inner.enter(name, id, &text)?;

@@ -39,8 +39,14 @@ async fn sweep(engine: Weak<Inner>) {
         if let Err(error) = look(&inner).await {
             tracing::warn!(%error, "the store could not be swept; it is tried again");
         }
+        let places = inner.places.clone();
+        let waits = inner.recovers && places.available_permits() == 0;
         drop(inner);
-        clock::sleep(SWEEP).await;
+        tokio::select! {
+            () = clock::sleep(SWEEP) => {}
+            // What could not be taken over for want of a place is looked for as soon as there is one.
+            _ = places.acquire(), if waits => {}
+        }
     }
 }
 
@@ -56,19 +62,19 @@ async fn look(inner: &Arc<Inner>) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Claims every open saga that nobody owns, and returns how many.
-pub(super) async fn take_over(inner: &Arc<Inner>) -> Result<usize, EngineError> {
-    inner.desk.repository.recover().await?;
-    let mut taken = 0;
+/// Claims open sagas that nobody owns, as many as there are places for. The rest waits for the next look.
+pub(super) async fn take_over(inner: &Arc<Inner>) -> Result<(), EngineError> {
+    if inner.desk.repository.recover().await? == 0 {
+        return Ok(());
+    }
     loop {
         // As many places as there are claimed sagas, at least one: what is claimed is driven at once.
-        let Ok(first) = inner.places.clone().acquire_owned().await else { return Ok(taken) };
+        let Ok(first) = inner.places.clone().try_acquire_owned() else { return Ok(()) };
         let free = inner.places.available_permits().min(BATCH - 1);
         let sagas = inner.desk.repository.claim(1 + free).await?;
         if sagas.is_empty() {
-            return Ok(taken);
+            return Ok(());
         }
-        taken += sagas.len();
         let mut first = Some(first);
         for saga in sagas {
             let permit = match first.take() {
@@ -86,6 +92,8 @@ pub(super) async fn take_over(inner: &Arc<Inner>) -> Result<usize, EngineError> 
     }
 }
 
+/// Lets the ordinary runner drive a claimed saga. One that is in the table already has just been acquired by
+/// somebody who asked for it.
 async fn hand_over(
     inner: &Arc<Inner>,
     saga: &StoredSaga,

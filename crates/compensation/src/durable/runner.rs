@@ -18,7 +18,7 @@ use crate::{
     id::SagaId,
     machine::Machine,
     outcome::{Order, Outcome},
-    repository::StoredSaga,
+    repository::{SagaKey, StoredSaga},
     saga::Definition,
     status::Status,
 };
@@ -167,43 +167,52 @@ impl Ready {
     /// Drives the saga in a task of its own until it ends.
     pub(super) fn spawn(self, inner: Arc<Inner>, id: SagaId, permit: OwnedSemaphorePermit) {
         inner.runtime.clone().spawn(async move {
-            let ended = self.run(&inner, &id).await;
+            let (ended, stray) = self.run(&inner, &id).await;
             drop(permit);
             inner.finished(&id, ended);
+            if let Some(key) = stray {
+                // Only now: whoever claims it must not find it in the table.
+                inner.stray(key);
+            }
         });
     }
 
-    async fn run(mut self, inner: &Arc<Inner>, id: &SagaId) -> Option<Ended> {
-        match self.drive.run().await {
+    /// Drives it. Returns the word for those who wait, and what is left to be let go.
+    async fn run(mut self, inner: &Arc<Inner>, id: &SagaId) -> (Option<Ended>, Option<SagaKey>) {
+        let end = self.drive.run().await;
+        let key = self.drive.host().key();
+        match end {
             End::Ended => {
                 // Every end releases the saga, except where there was nothing to write.
-                if let (Some(key), true) = (self.drive.host().key(), self.idle) {
+                if let (Some(key), true) = (key, self.idle) {
                     inner.release(key).await;
                 }
-                let report = self.drive.report(None);
-                Some(Outcome::of(report).ok_or(EngineError::Closing))
+                (Some(self.outcome(None)), None)
             }
             End::Drained => {
-                if let Some(key) = self.drive.host().key() {
+                if let Some(key) = key {
                     inner.release(key).await;
                 }
-                Some(Err(EngineError::Closing))
+                (Some(Err(EngineError::Closing)), None)
             }
-            End::Unwritten(Unwritten::Existing) => None,
+            End::Unwritten(Unwritten::Existing) => (None, None),
             End::Unwritten(Unwritten::Refused(error)) => {
-                if let Some(key) = self.drive.host().key() {
+                if key.is_some() {
                     tracing::error!(saga = %id, %error, "the saga waits until the store works again");
-                    inner.stray(key);
                 }
-                Some(Err(error.into()))
+                (Some(Err(error.into())), key)
             }
             End::Broken(illegal) => {
                 let reason = format!("defect in the library: {illegal}");
-                if let Some(key) = self.drive.host().key() {
+                if let Some(key) = key {
                     inner.park(key, id, reason.clone()).await;
                 }
-                Some(Outcome::of(self.drive.report(Some(reason))).ok_or(EngineError::Closing))
+                (Some(self.outcome(Some(reason))), None)
             }
         }
+    }
+
+    fn outcome(&mut self, held: Option<String>) -> Ended {
+        Outcome::of(self.drive.report(held)).ok_or(EngineError::Closing)
     }
 }

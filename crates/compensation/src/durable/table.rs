@@ -92,6 +92,19 @@ impl Inner {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How to learn of the end of a saga that is being driven here, if its input is the same.
+    pub(super) fn find(
+        &self,
+        name: &str,
+        id: &SagaId,
+        input: &str,
+    ) -> Result<Option<watch::Receiver<Option<Ended>>>, EngineError> {
+        let table = self.table();
+        let Some(running) = table.get(id) else { return Ok(None) };
+        check_same(name, id, &running.name, &running.input, input)?;
+        Ok(Some(running.ended.clone()))
+    }
+
     /// Enters a saga into the table, unless it is there with the same input.
     #[allow(clippy::type_complexity, reason = "two halves of one thing")]
     pub(super) fn enter(

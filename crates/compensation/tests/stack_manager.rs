@@ -440,3 +440,15 @@ async fn a_resource_that_is_absent_already_can_be_a_success() {
     saga.add(cleanup.delete_resource("file", "y", |_| async { Err::<(), _>("locked") }));
     saga.compensate().await.expect_err("another error is one");
 }
+
+#[tokio::test]
+async fn an_error_shows_no_more_than_the_beginning_of_a_long_state() {
+    let saga = SagaManager::new();
+    let long = "x".repeat(100_000);
+    let fails = |_, _| async { Err::<(), _>("locked") };
+    saga.add(ResourceCleanup::new().revert_state("file", "a", long.clone(), fails));
+    let error = saga.compensate().await.expect_err("it failed").to_string();
+    assert!(error.len() < 500 && error.ends_with("…)"), "{error}");
+    let record = saga.records().remove(0);
+    assert_eq!(record.data.expect("data")["previousState"], long);
+}

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// Where the workspace's members are.
-const MANIFESTS: [&str; 3] = ["crates/*/Cargo.toml", "xtask/Cargo.toml", "benches/Cargo.toml"];
+const MANIFESTS: [&str; 4] =
+    ["crates/*/Cargo.toml", "xtask/Cargo.toml", "benches/Cargo.toml", "docs/Cargo.toml"];
 
 struct Manifest<'a> {
     file: &'a File,

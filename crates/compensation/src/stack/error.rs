@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::error::Failure;
 
+/// Characters of what a compensation was about that its error shows. The record has all of it.
+const SHOWN: usize = 300;
+
 /// One compensation whose budget is spent.
 #[derive(Clone, Debug)]
 pub struct CompensationFailure {
@@ -48,9 +51,11 @@ impl fmt::Display for CompensationFailure {
             1 => write!(f, "compensation `{name}` failed: {failure}")?,
             _ => write!(f, "compensation `{name}` failed after {attempts} attempts: {failure}")?,
         }
-        match data {
-            Some(data) => write!(f, " (about {data})"),
-            None => Ok(()),
+        let Some(data) = data else { return Ok(()) };
+        let data = data.to_string();
+        match data.char_indices().nth(SHOWN) {
+            None => write!(f, " (about {data})"),
+            Some((end, _)) => write!(f, " (about {}…)", &data[..end]),
         }
     }
 }

@@ -1,0 +1,149 @@
+//! Waits for sagas that this process drives, says what happens meanwhile, and ends cleanly when told to.
+
+use std::{future::Future, pin::pin};
+
+use compensation::{EngineError, Notice, Report, SagaId};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::broadcast::error::RecvError,
+    task::JoinHandle,
+};
+
+use super::{
+    Context,
+    session::{Session, exit},
+};
+use crate::{
+    error::{Error, Exit},
+    print::{self, Tone},
+};
+
+/// Waits for that work. A first signal lets what is in flight finish, a second stops at once.
+pub(super) async fn to_the_end<T>(
+    context: &Context,
+    session: &Session,
+    ids: &[SagaId],
+    work: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, Error> {
+    let mut work = pin!(work);
+    let mut notices = session.engine.subscribe();
+    let mut signals = Signals::listen()?;
+    let mut drained: Option<JoinHandle<()>> = None;
+    let several = ids.len() > 1;
+    loop {
+        tokio::select! {
+            biased;
+            notice = notices.recv() => tell(context, notice, several),
+            ended = &mut work => {
+                while let Ok(notice) = notices.try_recv() {
+                    tell(context, Ok(notice), several);
+                }
+                return ended.map_err(|error| match error {
+                    EngineError::Closing => stopped(context, ids),
+                    error => error.into(),
+                });
+            }
+            () = signals.next() => {
+                if drained.is_some() {
+                    return Err(stopped(context, ids));
+                }
+                say(context, "finishing what is in flight; again to stop at once");
+                let engine = session.engine.clone();
+                drained = Some(tokio::spawn(async move { engine.drain().await }));
+            }
+            // Nothing is driven here any more, and what is waited for is driven elsewhere.
+            () = over(&mut drained), if drained.is_some() => return Err(stopped(context, ids)),
+        }
+    }
+}
+
+/// Says how a saga ended, and ends so.
+pub(super) async fn result(
+    context: &Context,
+    session: &Session,
+    id: &SagaId,
+) -> Result<Exit, Error> {
+    let record = session.record(id).await?;
+    let exit = exit(record.stored.summary.head.status);
+    if context.json {
+        let mut all = record.brief_json();
+        all["exit"] = exit.code().into();
+        print::say_json(&all)?;
+    } else {
+        print::say(&print::brief(&record, true))?;
+        if let Some((step, _)) = record.report.iter().flat_map(Report::parked).next() {
+            let at = format!("{} {}", print::quoted(id.as_str()), print::quoted(step));
+            let db = db(context);
+            let line = format!(
+                "once it is mended: compensation retry {at} --reason WHY --db {db} (or skip, done, undo, \
+                 abandon)"
+            );
+            say(context, &line);
+        }
+    }
+    Ok(exit)
+}
+
+fn db(context: &Context) -> String {
+    print::quoted(&context.db.to_string_lossy())
+}
+
+/// What is said beside the result; programs get the result only.
+pub(super) fn say(context: &Context, text: &str) {
+    if !context.json {
+        print::note(Tone::Plain, text);
+    }
+}
+
+fn tell(context: &Context, notice: Result<Notice, RecvError>, several: bool) {
+    match notice {
+        Ok(notice) if !context.json => print::progress(&notice, several),
+        Err(RecvError::Lagged(missed)) => {
+            say(context, &format!("({missed} lines of progress were passed over)"));
+        }
+        _ => {}
+    }
+}
+
+async fn over(drained: &mut Option<JoinHandle<()>>) {
+    if let Some(drained) = drained {
+        let _ = drained.await;
+    }
+}
+
+fn stopped(context: &Context, ids: &[SagaId]) -> Error {
+    let mut command = "compensation resume".to_owned();
+    for id in ids {
+        command.push(' ');
+        command.push_str(&print::quoted(id.as_str()));
+    }
+    let db = db(context);
+    Error::stopped(format!("stopped before the end; to go on: {command} --db {db}"))
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Error> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Error::other(format!("signals can't be heard: {error}")))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}

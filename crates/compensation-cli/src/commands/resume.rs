@@ -1,0 +1,92 @@
+//! `resume`: drives what dead processes left to its end.
+
+use compensation::{EngineError, SagaId, Status, repository::Query};
+use serde_json::json;
+
+use super::{
+    Context, drive,
+    session::{Session, exit, file_of},
+};
+use crate::{
+    error::{Error, Exit},
+    print::{self, Tone},
+};
+
+/// Sagas looked up in one go.
+const PAGE: usize = 500;
+
+pub(super) async fn resume(context: &Context, ids: Vec<SagaId>) -> Result<Exit, Error> {
+    let session = Session::open(context).await?;
+    let ids = if ids.is_empty() {
+        left(&session).await?
+    } else {
+        for id in &ids {
+            session.file(id).await?;
+        }
+        ids
+    };
+    let work = async {
+        for id in &ids {
+            match session.engine.resume(id).await {
+                // Whoever has it drives it: its end is waited for all the same.
+                Ok(()) | Err(EngineError::OwnedElsewhere { .. } | EngineError::Held { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for id in &ids {
+            match session.engine.wait(id).await {
+                Ok(_) | Err(EngineError::Held { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    };
+    drive::to_the_end(context, &session, &ids, work).await?;
+    result(context, &session, &ids).await
+}
+
+/// Every open saga of a file that nobody runs.
+async fn left(session: &Session) -> Result<Vec<SagaId>, Error> {
+    let mut query = Query {
+        status: vec![Status::Running, Status::Compensating],
+        limit: PAGE,
+        ..Query::default()
+    };
+    let mut ids = Vec::new();
+    loop {
+        let page = session.engine.list(query.clone()).await?;
+        for saga in page.sagas.into_iter().filter(|saga| !saga.owned) {
+            match file_of(&session.load(&saga.id).await?) {
+                Ok(_) => ids.push(saga.id),
+                Err(error) => print::note(Tone::Plain, &format!("passed over: {error}")),
+            }
+        }
+        query.after = page.next;
+        if page.next.is_none() {
+            // Listed newest first; the oldest has waited longest.
+            ids.reverse();
+            return Ok(ids);
+        }
+    }
+}
+
+async fn result(context: &Context, session: &Session, ids: &[SagaId]) -> Result<Exit, Error> {
+    let mut worst = Exit::Ok;
+    let mut records = Vec::new();
+    for id in ids {
+        let record = session.record(id).await?;
+        worst = worst.worse(exit(record.stored.summary.head.status));
+        records.push(record);
+    }
+    if context.json {
+        let sagas: Vec<_> = records.iter().map(print::Record::brief_json).collect();
+        print::say_json(&json!({ "sagas": sagas, "exit": worst.code() }))?;
+    } else if records.is_empty() {
+        print::say("nothing to resume\n")?;
+    } else {
+        let steps = records.len() == 1;
+        let all: String = records.iter().map(|record| print::brief(record, steps)).collect();
+        print::say(&all)?;
+    }
+    Ok(worst)
+}

@@ -1,0 +1,91 @@
+//! A store and an engine on it, for as long as one verb needs them.
+
+use std::sync::Arc;
+
+use compensation::{
+    AnySaga, Engine, EngineError, SagaId, Status,
+    repository::{Repository, StoredSaga},
+};
+
+use super::Context;
+use crate::{
+    error::{Error, Exit},
+    file::{self, Model},
+    print::Record,
+    store,
+};
+
+pub(super) struct Session {
+    pub(super) engine: Engine,
+    pub(super) store: Arc<dyn Repository>,
+}
+
+impl Session {
+    /// Opens the store, which must be there.
+    pub(super) async fn open(context: &Context) -> Result<Self, Error> {
+        Self::start(context, false, None).await
+    }
+
+    /// Opens the store, and creates it where there is none, to run that saga.
+    pub(super) async fn create(context: &Context, saga: AnySaga) -> Result<Self, Error> {
+        Self::start(context, true, Some(saga)).await
+    }
+
+    /// The engine takes nothing over by itself: it runs the sagas that it is asked to.
+    async fn start(context: &Context, create: bool, saga: Option<AnySaga>) -> Result<Self, Error> {
+        let store = store::open(&context.db, create)?;
+        let runner = context.runner.clone();
+        let mut engine = Engine::open_shared(store.clone())
+            .without_recovery()
+            .resolve_with(move |plan| file::remake(plan, &runner));
+        if let Some(saga) = saga {
+            engine = engine.register(saga);
+        }
+        Ok(Self { engine: engine.start().await?, store })
+    }
+
+    /// A saga as the store has it.
+    pub(super) async fn load(&self, id: &SagaId) -> Result<StoredSaga, Error> {
+        let found = self.store.load(id).await?;
+        found.ok_or_else(|| EngineError::NotFound(id.clone()).into())
+    }
+
+    /// A saga as the store has it, and what that means.
+    pub(super) async fn record(&self, id: &SagaId) -> Result<Record, Error> {
+        let stored = self.load(id).await?;
+        let report = match self.engine.report(id).await {
+            Ok(report) => Ok(report),
+            Err(EngineError::Held { reason, .. }) => Err(reason),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Record { stored, report })
+    }
+
+    /// The file that a saga was made from. What was made by a program is left to programs: only they have
+    /// its functions, and an attempt to run it here would park it.
+    pub(super) async fn file(&self, id: &SagaId) -> Result<Model, Error> {
+        file_of(&self.load(id).await?)
+    }
+}
+
+/// The file that a saga was made from.
+pub(super) fn file_of(saga: &StoredSaga) -> Result<Model, Error> {
+    let plan: Option<compensation::Plan> = serde_json::from_str(&saga.plan).ok();
+    plan.as_ref().and_then(file::stored).ok_or_else(|| {
+        Error::input(format!(
+            "saga `{}` was not made from a saga file that this version knows: use the program that \
+             started it",
+            saga.summary.id
+        ))
+    })
+}
+
+/// What the program ends with where a saga stands so.
+pub(super) fn exit(status: Status) -> Exit {
+    match status {
+        Status::Completed => Exit::Ok,
+        Status::Compensated => Exit::Compensated,
+        Status::Stuck => Exit::Stuck,
+        Status::Running | Status::Compensating | Status::Abandoned => Exit::Other,
+    }
+}

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use compensation::{EngineError, repository::RepositoryError};
+use compensation::{
+    EngineError,
+    repository::{ErrorKind, RepositoryError},
+};
 use serde_json::{Value, json};
 
 use crate::file::Problem;
@@ -77,6 +80,12 @@ impl Error {
         Self { exit: Exit::Other, word: "failed", message: message.into(), problems: Vec::new() }
     }
 
+    /// The store can't be opened. Where trying again will not help, it is the wrong one: nothing changed.
+    pub(crate) fn unopened(error: &RepositoryError) -> Self {
+        let exit = if error.kind() == ErrorKind::Permanent { Exit::Input } else { Exit::Other };
+        Self { exit, word: "store", message: sentence(error), problems: Vec::new() }
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
@@ -105,9 +114,9 @@ impl From<EngineError> for Error {
             EngineError::OtherSaga { .. } | EngineError::OtherInput(_) => {
                 (Exit::Input, "other_saga")
             }
-            EngineError::BadInput { .. } | EngineError::InputTooLarge { .. } => {
-                (Exit::Input, "bad_input")
-            }
+            EngineError::BadInput { .. }
+            | EngineError::BadOutput { .. }
+            | EngineError::InputTooLarge { .. } => (Exit::Input, "bad_input"),
             EngineError::Refused { .. } => (Exit::Input, "refused"),
             EngineError::UnknownStep { .. } => (Exit::Input, "unknown_step"),
             EngineError::OwnedElsewhere { .. } => (Exit::Other, "owned_elsewhere"),

@@ -82,7 +82,7 @@ fn what_ended_long_ago_is_deleted_and_the_newest_saga_stays() {
 #[test]
 fn a_store_that_is_not_there_is_not_made_by_looking() {
     let place = Place::new();
-    place.call(&["list"]).code(1);
+    place.call(&["list"]).code(2);
     assert!(!place.has("sagas.db"));
 }
 

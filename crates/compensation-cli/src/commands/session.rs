@@ -33,7 +33,7 @@ impl Session {
 
     /// The engine takes nothing over by itself: it runs the sagas that it is asked to.
     async fn start(context: &Context, create: bool, saga: Option<AnySaga>) -> Result<Self, Error> {
-        let store = store::open(&context.db, create)?;
+        let store = store::open(&context.db, create).map_err(|error| Error::unopened(&error))?;
         let runner = context.runner.clone();
         let mut engine = Engine::open_shared(store.clone())
             .without_recovery()

@@ -285,3 +285,35 @@ async fn any_error_type_will_do() {
     saga.step("a", boxed).undo(text).unknown(UnknownPolicy::Undo).add();
     assert!(matches!(saga.build().unwrap().run(()).await, Outcome::Compensated(_)));
 }
+
+/// A wait for another attempt that is left over from before the rollback ends in the middle of it.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_the_rollback_has_overtaken_starts_nothing() {
+    use std::{
+        sync::atomic::{AtomicU32, Ordering},
+        time::Duration,
+    };
+    let undos = std::sync::Arc::new(AtomicU32::new(0));
+    let counted = undos.clone();
+    let waits = |seconds| RetryPolicy::new(5).first(Duration::from_secs(seconds)).without_jitter();
+    let mut saga = Saga::<()>::builder("overtaken");
+    saga.step("a", |_: StepContext<()>| async { Err::<(), _>(StepError::unknown("lost")) })
+        .undo(move |_: UndoContext<()>, _| {
+            let attempt = counted.fetch_add(1, Ordering::SeqCst);
+            async move { if attempt == 0 { Err(StepError::not_done("busy")) } else { Ok(()) } }
+        })
+        .retry(waits(10))
+        .undo_retry(waits(20))
+        .independent()
+        .add();
+    saga.step("b", |_: StepContext<()>| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Err::<(), _>(StepError::not_done("refused").terminal())
+    })
+    .no_undo("it never succeeds")
+    .independent()
+    .add();
+    let outcome = saga.build().expect("a sound saga").run(()).await;
+    assert!(matches!(outcome, Outcome::Compensated(_)), "{outcome:?}");
+    assert_eq!(undos.load(Ordering::SeqCst), 2);
+}

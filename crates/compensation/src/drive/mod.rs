@@ -242,8 +242,8 @@ impl<H: Host> Drive<H> {
         let command = running.command;
         let step = command.step;
         match attempted {
-            Attempted::Waited if self.draining || !self.machine.may_start(step) => {
-                self.machine.give_back(step);
+            Attempted::Waited if self.draining || !self.machine.is_wanted(command) => {
+                self.machine.give_back(command);
             }
             Attempted::Waited => self.begin(command),
             Attempted::Acted(Ok(output)) => self.done(command, Change::ActionDone(step), output),

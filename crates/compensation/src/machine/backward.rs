@@ -14,13 +14,15 @@ impl Machine {
         for step in self.indices() {
             match self.phase(step) {
                 Phase::Waiting => {
-                    self.release(step);
-                    self.due.remove(step);
+                    self.withdraw(step);
                 }
                 Phase::Retrying => {
-                    self.release(step);
-                    self.due.remove(step);
+                    let withdrawn = self.withdraw(step);
                     self.conclude_backward(step);
+                    if withdrawn && self.phase(step) == Phase::Retrying {
+                        // Another attempt is how it finds out, and the command for it still stands.
+                        self.issue(step);
+                    }
                 }
                 Phase::Parked(_) if ordered => self.enter(step, Phase::Unsure),
                 Phase::Parked(park) => self.enter(step, Phase::UndoParked(park)),

@@ -259,16 +259,16 @@ impl Machine {
             Mode::Forward | Mode::Settling => self.due.iter().find(may_start),
             Mode::Unwinding => self.due.iter().rev().find(may_start),
         }?;
-        self.due.remove(step);
-        self.step_mut(step).issued = true;
-        self.busy += 1;
+        self.issue(step);
         Some(self.command(step))
     }
 
-    /// Takes back a command whose attempt did not start, so that it is given out again when it may.
-    pub fn give_back(&mut self, step: StepIndex) {
+    /// Takes back a command whose attempt did not start, so that it is given out again when it may. One
+    /// that was withdrawn when the saga turned back is not: another may have been given out since.
+    pub fn give_back(&mut self, command: Command) {
+        let step = command.step;
         let state = self.step(step);
-        if state.issued && !state.phase.is_live() {
+        if state.issued && !state.phase.is_live() && self.command(step) == command {
             self.release(step);
             self.due.insert(step);
         }
@@ -403,6 +403,21 @@ impl Machine {
     fn enter_due(&mut self, step: StepIndex, phase: Phase) {
         self.enter(step, phase);
         self.due.insert(step);
+    }
+
+    /// Gives out a step's next attempt, which takes a place from then on.
+    fn issue(&mut self, step: StepIndex) {
+        self.due.remove(step);
+        self.step_mut(step).issued = true;
+        self.busy += 1;
+    }
+
+    /// Nothing is due with the step any more. Says whether its command had been given out.
+    fn withdraw(&mut self, step: StepIndex) -> bool {
+        let issued = self.step(step).issued;
+        self.release(step);
+        self.due.remove(step);
+        issued
     }
 
     /// An attempt starts: it takes a place unless its command had taken it already.

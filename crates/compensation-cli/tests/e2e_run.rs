@@ -147,7 +147,7 @@ fn errors_are_there_for_programs() {
     assert_eq!(error["exit"], 2);
     let error = place.call(&["shwo", "--json"]).code(2).error();
     assert_eq!(error["kind"], "bad_input");
-    let error = place.call(&["show", "nobody", "--json"]).code(1).error();
+    let error = place.call(&["show", "nobody", "--json"]).code(2).error();
     assert_eq!(error["kind"], "store");
 }
 

@@ -16,7 +16,7 @@ use compensation::{
 };
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
-use crate::error::classify;
+use crate::{connection::Identity, error::classify};
 
 /// An owner that is alive as long as this value.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) struct Owner {
     path: PathBuf,
     /// Held locked until the process ends or the value is dropped.
     _lock: File,
+    identity: Identity,
 }
 
 /// How a living owner is told to people.
@@ -57,8 +58,34 @@ impl Owner {
         let id = entry.last_insert_rowid();
         let path = lock_path(database, id);
         let lock = lock(&path).map_err(|error| unlockable(&path, error))?;
+        let identity = Identity::read(&path)?;
         entry.commit().map_err(failed)?;
-        Ok(Self { id, path, _lock: lock })
+        Ok(Self { id, path, _lock: lock, identity })
+    }
+
+    /// Makes the lock file anew where somebody has removed it, before anybody takes this owner for dead.
+    pub(crate) fn hold(&mut self) -> Result<(), RepositoryError> {
+        if self.identity.check(&self.path).is_ok() {
+            return Ok(());
+        }
+        tracing::warn!(path = %self.path.display(), "the lock file of an owner has gone; it is made anew");
+        self._lock = lock(&self.path).map_err(|error| unlockable(&self.path, error))?;
+        self.identity = Identity::read(&self.path)?;
+        Ok(())
+    }
+
+    /// Whether others have taken this owner for dead, and may own what it owned. If so it begins anew, with
+    /// nothing.
+    pub(crate) fn was_buried(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let there =
+            connection.prepare_cached("SELECT 1 FROM owner WHERE id = ?1")?.exists([self.id])?;
+        if there {
+            return Ok(false);
+        }
+        connection
+            .prepare_cached("INSERT INTO owner (id, pid, since) VALUES (?1, ?2, ?3)")?
+            .execute((self.id, std::process::id(), Timestamp::now().as_millis()))?;
+        Ok(true)
     }
 
     /// Leaves: its row goes, and then its file. What it still owned is anybody's.

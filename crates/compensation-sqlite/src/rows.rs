@@ -33,7 +33,7 @@ pub(crate) const SUMMARY: &str =
     "saga.key, saga.id, plan.name, saga.status, saga.reason, saga.created,
     coalesce((SELECT max(at) FROM journal WHERE journal.saga = saga.key AND journal.seq =
         (SELECT max(seq) FROM journal AS last WHERE last.saga = saga.key)), saga.created),
-    saga.owner FROM saga JOIN plan ON plan.id = saga.plan";
+    saga.owner FROM saga LEFT JOIN plan ON plan.id = saga.plan";
 
 /// Which owners live, asked once each.
 pub(crate) struct Alive<'a> {
@@ -60,20 +60,27 @@ pub(crate) fn summary(
     row: &Row<'_>,
     alive: &mut Alive<'_>,
 ) -> rusqlite::Result<(SagaKey, Summary)> {
-    let id: String = row.get(1)?;
-    let id = SagaId::new(id).map_err(|error| {
+    let key: i64 = row.get(0)?;
+    // An id that is none can't have been given out: it stands for itself, and the saga parks by its key.
+    let id = SagaId::new(text(row, 1)?).or_else(|_| SagaId::new(format!("damaged-{key}")));
+    let id = id.map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error))
     })?;
-    let name: String = row.get(2)?;
+    let name = text(row, 2)?;
     let summary = Summary {
         id,
         name: name.into(),
-        head: Head { status: status(3, row.get(3)?)?, reason: row.get(4)? },
+        head: Head { status: status(3, row.get(3)?)?, reason: reason(row, 4)? },
         created: Timestamp::from_millis(row.get(5)?),
         updated: Timestamp::from_millis(row.get(6)?),
         owned: alive.owns(row.get(7)?),
     };
-    Ok((SagaKey(row.get(0)?), summary))
+    Ok((SagaKey(key), summary))
+}
+
+fn reason(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    let none = row.get_ref(column)? == rusqlite::types::ValueRef::Null;
+    if none { Ok(None) } else { text(row, column).map(Some) }
 }
 
 /// The key of a saga.
@@ -95,8 +102,8 @@ pub(crate) fn stored(
     };
     let mut rest =
         connection.prepare_cached("SELECT plan, input, start FROM saga WHERE key = ?1")?;
-    let (plan_id, input, start): (i64, String, String) =
-        rest.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (plan_id, input, start) =
+        rest.query_row([key], |row| Ok((row.get(0)?, text(row, 1)?, text(row, 2)?)))?;
     let mut journal = vec![Entry { at: summary.created, body: start }];
     let mut entries = connection
         .prepare_cached("SELECT seq, at, body FROM journal WHERE saga = ?1 ORDER BY seq")?;
@@ -108,7 +115,7 @@ pub(crate) fn stored(
             journal.push(Entry { at: summary.updated, body: missing(journal.len()) });
             break;
         }
-        journal.push(Entry { at: Timestamp::from_millis(row.get(1)?), body: row.get(2)? });
+        journal.push(Entry { at: Timestamp::from_millis(row.get(1)?), body: text(row, 2)? });
     }
     Ok(Some(StoredSaga {
         key: SagaKey(key),
@@ -119,6 +126,16 @@ pub(crate) fn stored(
     }))
 }
 
+/// A text; damage stands for itself, so that one bad row harms one saga.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    let stored = row.get_ref(column)?.as_bytes().unwrap_or_default();
+    Ok(match std::str::from_utf8(stored) {
+        Ok(text) => text.to_owned(),
+        // No JSON, so that no reader takes it for what it was.
+        Err(error) => format!("damaged in the store: {error}"),
+    })
+}
+
 /// Stands where an entry is lost; no reader of journals takes it for one.
 fn missing(entry: usize) -> String {
     format!("entry {entry} is missing from the store")
@@ -126,5 +143,7 @@ fn missing(entry: usize) -> String {
 
 pub(crate) fn plan_text(connection: &Connection, id: i64) -> rusqlite::Result<Arc<str>> {
     let mut find = connection.prepare_cached("SELECT body FROM plan WHERE id = ?1")?;
-    find.query_row([id], |row| row.get::<_, String>(0)).map(Arc::from)
+    let found = find.query_row([id], |row| text(row, 0)).optional()?;
+    // No JSON either: that saga parks alone.
+    Ok(found.unwrap_or_else(|| "missing from the store".to_owned()).into())
 }

@@ -194,3 +194,62 @@ async fn other_tools_read_the_sagas_in_words() {
         .expect("a row");
     assert_eq!(row, ("a".to_owned(), "trip".to_owned(), "running".to_owned(), "41".to_owned()));
 }
+
+#[tokio::test]
+async fn a_damaged_row_does_not_keep_others_from_being_taken_over() {
+    let folder = tempdir().expect("a directory");
+    let path = folder.path().join("sagas.db");
+    {
+        let dead = SqliteRepository::open(&path).expect("a store");
+        for text in ["a", "b", "c"] {
+            dead.create(saga(text, String::new())).await.expect("a start");
+        }
+    }
+    Connection::open(&path)
+        .expect("a connection")
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             UPDATE saga SET start = CAST(x'ff' AS TEXT) WHERE id = 'b';
+             UPDATE saga SET id = '', plan = 99 WHERE id = 'c'",
+        )
+        .expect("damage");
+    let store = SqliteRepository::open(&path).expect("a store");
+    store.recover().await.expect("a recovery");
+    let claimed = store.claim(10).await.expect("a claim");
+    let told: Vec<_> = claimed.iter().map(|saga| saga.summary.id.as_str()).collect();
+    assert_eq!(told, ["a", "b", "damaged-3"]);
+    assert!(claimed[1].journal[0].body.starts_with("damaged in the store"));
+    assert_eq!(&*claimed[2].plan, "missing from the store");
+}
+
+#[tokio::test]
+async fn an_owner_that_was_taken_for_dead_writes_no_more_to_what_others_own() {
+    let folder = tempdir().expect("a directory");
+    let path = folder.path().join("sagas.db");
+    let store = SqliteRepository::open(&path).expect("a store");
+    let Created::New(key) = store.create(saga("a", String::new())).await.expect("a start") else {
+        panic!("new");
+    };
+    // Somebody tidies up, and another process comes by before this one notices.
+    for entry in fs::read_dir(folder.path()).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.to_string_lossy().contains("-owner-") {
+            fs::remove_file(path).expect("a lock file");
+        }
+    }
+    let other = SqliteRepository::open(&path).expect("a store");
+    other.recover().await.expect("a recovery");
+    assert_eq!(other.claim(10).await.expect("a claim").len(), 1);
+    let append = |body: &str| compensation::repository::Append {
+        key,
+        seq: 1,
+        entry: Entry { at: Timestamp::now(), body: body.to_owned() },
+        head: Head { status: Status::Running, reason: None },
+    };
+    let error = store.append(append("[1]")).await.expect_err("a refusal");
+    assert_eq!(error.kind(), ErrorKind::NotOwner);
+    other.append(append("[2]")).await.expect("its own");
+    // It is an owner again, of what is new.
+    store.create(saga("b", String::new())).await.expect("a start");
+    assert_eq!(other.recover().await.expect("a recovery"), 0);
+}

@@ -452,3 +452,34 @@ async fn an_error_shows_no_more_than_the_beginning_of_a_long_state() {
     let record = saga.records().remove(0);
     assert_eq!(record.data.expect("data")["previousState"], long);
 }
+
+#[tokio::test]
+async fn what_failed_below_a_high_stack_of_successes_is_found_again() {
+    let (saga, trace) = (SagaManager::new(), Trace::default());
+    let failures = trace.failing(&saga, "oldest");
+    for _ in 0..4_096 {
+        saga.add_compensation("newer", || async { Ok::<_, StepError>(()) });
+    }
+    saga.compensate().await.expect_err("the oldest failed");
+    failures.store(0, Ordering::SeqCst);
+    saga.compensate().await.expect("undone");
+    assert_eq!(saga.pending(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_compensation_captured_may_use_the_stack_as_it_is_dropped() {
+    struct Captured(SagaManager);
+    impl Drop for Captured {
+        fn drop(&mut self) {
+            assert!(self.0.count() <= 1);
+        }
+    }
+    let saga = SagaManager::new();
+    let captured = Captured(saga.clone());
+    saga.add_compensation("a", move || {
+        let _ = &captured;
+        async { Ok::<_, StepError>(()) }
+    });
+    saga.clear();
+    assert_eq!(saga.count(), 0);
+}

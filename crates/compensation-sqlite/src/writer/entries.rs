@@ -37,7 +37,7 @@ impl Session<'_> {
         let key = self.db.last_insert_rowid();
         self.ledger.count(None, Some(*status));
         if owner.is_some() {
-            self.ledger.owned.insert(key, Held { entries: 1, head: saga.head.clone() });
+            self.ledger.own(key, Held { entries: 1, head: saga.head.clone() });
         }
         Ok(Created::New(SagaKey(key)))
     }
@@ -105,11 +105,16 @@ impl Session<'_> {
     }
 
     pub(super) fn release(&mut self, keys: &[SagaKey]) -> rusqlite::Result<()> {
-        for key in keys {
-            if self.ledger.owned.remove(&key.0).is_some() {
+        let keys: Vec<_> = keys.iter().map(|key| key.0).collect();
+        self.release_all(&keys)
+    }
+
+    pub(super) fn release_all(&mut self, keys: &[i64]) -> rusqlite::Result<()> {
+        for &key in keys {
+            if self.ledger.owned.remove(&key).is_some() {
                 self.db
                     .prepare_cached("UPDATE saga SET owner = NULL WHERE key = ?1")?
-                    .execute([key.0])?;
+                    .execute([key])?;
             }
         }
         Ok(())

@@ -19,6 +19,8 @@ pub(super) struct Ledger {
     pub(super) owned: HashMap<i64, Held>,
     /// Owners found dead in this transaction.
     pub(super) dead: Vec<i64>,
+    /// Sagas that became this owner's in this transaction.
+    pub(super) taken: Vec<i64>,
     plans: HashMap<Arc<str>, i64>,
     texts: HashMap<i64, Arc<str>>,
     counts: [i64; Status::ALL.len()],
@@ -46,6 +48,13 @@ impl Ledger {
         drop(rows);
         drop(all);
         Ok(ledger)
+    }
+
+    /// A saga is this owner's from now on.
+    pub(super) fn own(&mut self, key: i64, held: Held) {
+        if self.owned.insert(key, held).is_none() {
+            self.taken.push(key);
+        }
     }
 
     /// A saga stands otherwise: `None` before it is there and after it is deleted.

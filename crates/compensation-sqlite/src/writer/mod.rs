@@ -52,6 +52,7 @@ impl Writer {
             owner,
             connection: Some(connection),
             ledger: Some(Ledger::default()),
+            in_doubt: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name("saga-writer".to_owned())
@@ -99,6 +100,9 @@ struct Desk {
     connection: Option<Connection>,
     /// `None` once a transaction has failed: it is read back from the file.
     ledger: Option<Ledger>,
+    /// What a failed transaction would have made this owner's. Nobody was told, so nobody drives it: should it
+    /// be in the file after all, it is let go.
+    in_doubt: Vec<i64>,
 }
 
 impl Desk {
@@ -133,19 +137,21 @@ impl Desk {
 
     fn commit(&mut self, batch: &mut [Work]) -> Result<(), Failed> {
         self.identity.check(&self.path)?;
-        let Self { path, options, owner, connection, ledger, .. } = self;
-        let db = match connection.take() {
+        self.owner.hold()?;
+        let db = match self.connection.take() {
             Some(db) => db,
-            None => connection::writer(path, options, false)?,
+            None => connection::writer(&self.path, &self.options, false)?,
         };
-        match transact(&db, ledger, path, owner.id, batch) {
+        let Self { path, owner, connection, ledger, in_doubt, .. } = self;
+        match transact(&db, ledger, in_doubt, path, owner, batch) {
             Ok(dead) => {
                 *connection = Some(db);
+                in_doubt.clear();
                 owner::clear_away(path, &dead);
                 Ok(())
             }
             Err(error) => {
-                *ledger = None;
+                in_doubt.extend(ledger.take().into_iter().flat_map(|ledger| ledger.taken));
                 let rolled_back = db.is_autocommit() || db.execute_batch("ROLLBACK").is_ok();
                 if rolled_back && !poisons(&error) {
                     *connection = Some(db);
@@ -170,21 +176,28 @@ impl Desk {
 fn transact(
     db: &Connection,
     ledger: &mut Option<Ledger>,
+    in_doubt: &[i64],
     path: &std::path::Path,
-    owner: i64,
+    owner: &Owner,
     batch: &mut [Work],
 ) -> rusqlite::Result<Vec<i64>> {
     db.execute_batch("BEGIN IMMEDIATE")?;
+    let buried = owner.was_buried(db)?;
+    if buried {
+        *ledger = None;
+    }
     let ledger = match ledger {
         Some(ledger) => ledger,
-        empty => empty.insert(Ledger::read(db, owner)?),
+        empty => empty.insert(Ledger::read(db, owner.id)?),
     };
-    let mut session = Session { db, ledger, path, owner };
+    let mut session = Session { db, ledger, path, owner: owner.id };
+    session.release_all(in_doubt)?;
     for work in batch {
         work.perform(&mut session)?;
     }
     session.ledger.write_counts(db)?;
     db.execute_batch("COMMIT")?;
+    ledger.taken.clear();
     Ok(std::mem::take(&mut ledger.dead))
 }
 

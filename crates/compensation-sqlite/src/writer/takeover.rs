@@ -61,7 +61,7 @@ impl Session<'_> {
         if let Some(saga) = &taken {
             let entries = u32::try_from(saga.journal.len()).unwrap_or(u32::MAX);
             let held = Held { entries, head: saga.summary.head.clone() };
-            self.ledger.owned.insert(key, held);
+            self.ledger.own(key, held);
         }
         Ok(taken)
     }

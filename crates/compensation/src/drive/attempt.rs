@@ -60,7 +60,7 @@ impl Running {
         let ended = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(ended)) => ended,
-            Err(payload) => failed(self.command.task, panicked(&*payload)),
+            Err(payload) => failed(self.command.task, StepError::from(panicked(&*payload))),
         };
         self.discard();
         Poll::Ready(ended)
@@ -92,7 +92,7 @@ pub(crate) async fn caught<F: Future<Output = Result<(), StepError>>>(
     poll_fn(|cx| {
         // After a panic the future is never polled again, so nobody sees broken state.
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
-            .unwrap_or_else(|payload| Poll::Ready(Err(panicked(&*payload))))
+            .unwrap_or_else(|payload| Poll::Ready(Err(StepError::from(panicked(&*payload)))))
     })
     .await
 }
@@ -105,11 +105,17 @@ fn failed(task: Task, error: StepError) -> Attempted {
     }
 }
 
-fn panicked(payload: &(dyn Any + Send)) -> StepError {
+/// Runs code of the user's that is no future (its serde, its texts) behind the same border.
+pub(crate) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, Panicked> {
+    // What the code was at work on is not looked at again.
+    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| panicked(&*payload))
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> Panicked {
     let text = payload
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "(no message)".to_owned());
-    StepError::from(Panicked(text))
+    Panicked(text)
 }

@@ -72,4 +72,6 @@ pub(crate) enum Refused {
     Illegal(Illegal),
     /// The output given with it is not of the step's type.
     BadOutput(serde_json::Error),
+    /// The saga's definition has changed, and it can't be undone by the new one.
+    Changed(&'static str),
 }

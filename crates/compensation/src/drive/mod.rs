@@ -19,11 +19,11 @@ use attempt::Running;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
-pub(crate) use attempt::caught;
+pub(crate) use attempt::{caught, guarded};
 pub(crate) use host::{Evidence, Host, Ordered, Refused};
 
 use crate::{
-    error::StepError,
+    error::{Certainty, Failure, StepError},
     event::{Change, StepIndex},
     handler::{AnyValue, Attempt, Attempted, Scope},
     machine::{Command, Effect, Illegal, Machine, PROBE_ATTEMPTS, Task},
@@ -32,6 +32,10 @@ use crate::{
     retry::RetryPolicy,
     saga::Definition,
 };
+
+/// Failures kept at hand of a saga that is driven. Of one that fails for ever the first and the last ones are;
+/// a journal has them all.
+const MAX_FAILURES: usize = 1_024;
 
 /// A saga being driven.
 pub(crate) struct Drive<H: Host> {
@@ -134,6 +138,13 @@ impl<H: Host> Drive<H> {
             abandoned: self.abandoned.take(),
             held,
         })
+    }
+
+    /// Drops every attempt in flight.
+    pub(crate) fn stop(&mut self) {
+        self.running.clear();
+        self.starting.clear();
+        self.ended.clear();
     }
 
     pub(crate) fn host(&mut self) -> &mut H {
@@ -260,7 +271,10 @@ impl<H: Host> Drive<H> {
 
     fn done(&mut self, command: Command, change: Change, output: AnyValue) {
         let codec = self.definition.handlers[usize::from(command.step)].output;
-        match self.host.encode(&codec, &output) {
+        // The action had its effect, and doing it again would not mend its output.
+        let encoded = guarded(|| self.host.encode(&codec, &output))
+            .unwrap_or_else(|panicked| Err(StepError::unknown(panicked).terminal()));
+        match encoded {
             Ok(text) => {
                 self.scope.keep(command.step, output);
                 let attempt = command.attempt;
@@ -275,7 +289,7 @@ impl<H: Host> Drive<H> {
     }
 
     fn failed(&mut self, command: Command, error: StepError) {
-        let failure = error.into_failure();
+        let failure = into_failure(error);
         let (step, retryable) = (command.step, failure.is_retryable());
         let change = match command.task {
             Task::Act => Change::ActionFailed { step, certainty: failure.certainty(), retryable },
@@ -285,11 +299,20 @@ impl<H: Host> Drive<H> {
         let attempt = command.attempt;
         self.happen(change, Evidence { attempt, failure: Some(&failure), ..Evidence::default() });
         let step = self.name(step);
+        if self.failures.len() >= MAX_FAILURES {
+            self.failures.remove(MAX_FAILURES / 2);
+        }
         self.failures.push(StepFailure { step, part: Part::from(command.task), failure });
     }
 
     fn name(&self, step: StepIndex) -> Arc<str> {
         self.definition.plan.steps[usize::from(step)].name.as_str().into()
+    }
+
+    /// How the machine would stand after that change, were it legal.
+    pub(crate) fn after(&self, change: Change) -> Option<Machine> {
+        let mut machine = self.machine.clone();
+        machine.apply(change).ok().map(|()| machine)
     }
 
     /// Takes an order in; what it changes is written down by the next turn of [`run`](Self::run).
@@ -330,7 +353,9 @@ impl<H: Host> Drive<H> {
             change.step().and_then(|step| self.definition.handlers.get(usize::from(step)));
         let declared = match (handlers, output) {
             (Some(handlers), Some(text)) => {
-                Some(handlers.output.decode(text.get()).map_err(Refused::BadOutput)?)
+                let decoded = guarded(|| handlers.output.decode(text.get()))
+                    .unwrap_or_else(|panicked| Err(serde::de::Error::custom(panicked)));
+                Some(decoded.map_err(Refused::BadOutput)?)
             }
             _ => None,
         };
@@ -353,6 +378,19 @@ impl<H: Host> Drive<H> {
             self.scope.cancel();
         }
     }
+}
+
+/// What the record keeps of an error, also where its own texts panic.
+fn into_failure(error: StepError) -> Failure {
+    let (certainty, retryable) = (error.certainty(), error.is_retryable());
+    guarded(|| error.into_failure()).unwrap_or_else(|panicked| {
+        let told = match certainty {
+            Certainty::NotDone => StepError::not_done(panicked),
+            Certainty::Unknown => StepError::unknown(panicked),
+        };
+        let told = if retryable { told } else { told.terminal() };
+        told.into_failure()
+    })
 }
 
 fn poll_all(

@@ -12,6 +12,7 @@ use super::{
     error::{EngineError, Refusal},
     record,
     runner::Ended,
+    table::{Entering, Inner, told},
 };
 use crate::{
     drive::{Ordered, Refused},
@@ -21,8 +22,12 @@ use crate::{
     plan::Plan,
 };
 
-/// How to learn of the end of a saga that was over when it was acquired.
-type Idle = Option<watch::Receiver<Option<Ended>>>;
+/// A saga with a driver in this process.
+struct Driven {
+    ended: watch::Receiver<Option<Ended>>,
+    /// There was nothing to drive when it was acquired, but for an order.
+    idle: bool,
+}
 
 impl Order {
     /// An order by that person, for that reason.
@@ -107,23 +112,37 @@ impl Engine {
         order: Order,
         output: Option<Box<RawValue>>,
     ) -> Result<(), EngineError> {
-        let (reply, answer) = oneshot::channel();
-        let ordered = Ordered::Change { change, order: Some(order), output, reply: Some(reply) };
-        let idle = match self.inner().pass(id, ordered) {
-            Ok(()) => None,
-            Err(unsent) => self.drive(id, Some(unsent)).await?,
-        };
-        match answer.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(refused)) => {
-                if let Some(mut ended) = idle {
-                    // It was acquired for this order alone: whoever asks next finds it free.
-                    let _ = ended.wait_for(Option::is_some).await;
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let ordered = Ordered::Change {
+                change,
+                order: Some(order.clone()),
+                output: output.clone(),
+                reply: Some(reply),
+            };
+            let mut driven = match self.inner().pass(id, ordered) {
+                Ok(ended) => Driven { ended, idle: false },
+                Err(unsent) => match self.drive(id, Some(unsent)).await? {
+                    Some(driven) => driven,
+                    None => continue,
+                },
+            };
+            match answer.await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(refused)) => {
+                    if driven.idle {
+                        // It was acquired for this order alone: whoever asks next finds it free.
+                        let _ = told(&mut driven.ended).await;
+                    }
+                    return Err(self.refused(id, change, refused).await);
                 }
-                Err(self.refused(id, change, refused).await)
+                // Its driver ended before it heard the order, or could not write it down.
+                Err(_) => {
+                    if let Some(Err(error)) = told(&mut driven.ended).await {
+                        return Err(error);
+                    }
+                }
             }
-            // Its driver ended before it heard the order, or could not write it down.
-            Err(_) => Err(self.wait(id).await.err().unwrap_or(EngineError::Closing)),
         }
     }
 
@@ -131,6 +150,9 @@ impl Engine {
         let id = id.clone();
         let error = match refused {
             Refused::Illegal(illegal) => return EngineError::Refused { id, why: Refusal(illegal) },
+            Refused::Changed(reason) => {
+                return EngineError::Held { id, reason: reason.to_owned() };
+            }
             Refused::BadOutput(error) => Arc::new(error),
         };
         let step = match (self.report(&id).await, change.step()) {
@@ -142,28 +164,17 @@ impl Engine {
         EngineError::BadOutput { id, step: step.unwrap_or_default(), error }
     }
 
-    /// Acquires a saga and drives it, beginning with an order. Returns how to learn of its end where there
-    /// was nothing to drive but the order.
-    async fn drive(&self, id: &SagaId, ordered: Option<Ordered>) -> Result<Idle, EngineError> {
-        let inner = self.inner();
-        let place = inner.places.clone().acquire_owned().await;
-        let permit = place.map_err(|_| EngineError::Closing)?;
-        let saga = inner.acquire(id).await?;
-        let Some(entered) = inner.enter_stored(&saga) else {
-            // Somebody else in this process was faster.
-            return match ordered.map(|ordered| inner.pass(id, ordered)) {
-                Some(Err(_)) => Err(EngineError::Closing),
-                _ => Ok(None),
-            };
-        };
-        let ended = entered.ended.clone();
-        let mut ready = inner.ready(&saga, entered).await?;
-        let idle = ready.idle().then_some(ended);
-        if let Some(ordered) = ordered {
-            ready.order(ordered);
-        }
-        ready.spawn(inner.clone(), id.clone(), permit);
-        Ok(idle)
+    /// Acquires a saga and drives it, beginning with an order. `None`: somebody else in this process was
+    /// faster, and the order is not given.
+    async fn drive(
+        &self,
+        id: &SagaId,
+        ordered: Option<Ordered>,
+    ) -> Result<Option<Driven>, EngineError> {
+        // In a task of its own: what is acquired must be driven or let go, whoever gives up waiting.
+        let (inner, id) = (self.inner().clone(), id.clone());
+        let driven = inner.runtime.clone().spawn(async move { drive(&inner, &id, ordered).await });
+        driven.await.unwrap_or(Err(EngineError::Closing))
     }
 
     /// The index of a step by the plan that the saga was started with.
@@ -180,6 +191,36 @@ impl Engine {
             known: names(&told.plan),
         })
     }
+}
+
+async fn drive(
+    inner: &Arc<Inner>,
+    id: &SagaId,
+    ordered: Option<Ordered>,
+) -> Result<Option<Driven>, EngineError> {
+    let place = inner.places.clone().acquire_owned().await;
+    let permit = place.map_err(|_| EngineError::Closing)?;
+    let saga = inner.acquire(id).await?;
+    let entered = loop {
+        match inner.enter_stored(&saga) {
+            Entering::New(entered) => break entered,
+            Entering::Driven => return Ok(None),
+            Entering::Starting(mut ended) => drop(told(&mut ended).await),
+        }
+    };
+    let ended = entered.joined.ended.clone();
+    let mut ready = inner.ready(&saga, entered, ordered.as_ref()).await?;
+    let idle = ready.idle();
+    if let Some(ordered) = ordered {
+        ready.order(ordered);
+    }
+    ready.spawn(inner.clone(), id.clone(), permit);
+    Ok(Some(Driven { ended, idle }))
+}
+
+/// Looks after a saga again that was left because the store refused, or its driver died.
+pub(super) async fn look_after(inner: &Arc<Inner>, id: &SagaId) -> Result<(), EngineError> {
+    drive(inner, id, None).await.map(drop)
 }
 
 fn names(plan: &Plan) -> String {

@@ -3,14 +3,15 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Serialize;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::broadcast;
 
 use super::{
     error::EngineError,
     notice::Notice,
     record,
-    runner::{self, Ended},
-    table::{Inner, check_same, told},
+    recovery::{self, Taken},
+    runner,
+    table::{Entered, Inner, Joined, check_same, told},
 };
 use crate::{
     clock,
@@ -51,8 +52,8 @@ impl Engine {
         id: SagaId,
         input: &(impl Serialize + ?Sized + Sync),
     ) -> Result<Outcome, EngineError> {
-        let mut ended = self.begin(name, &id, input).await?.1;
-        match told(&mut ended).await {
+        let mut joined = self.begin(name, &id, input).await?;
+        match told(&mut joined.ended).await {
             Some(ended) => ended,
             None => self.same(name, &id, input).await,
         }
@@ -72,9 +73,8 @@ impl Engine {
         id: SagaId,
         input: &(impl Serialize + ?Sized + Sync),
     ) -> Result<(), EngineError> {
-        let (created, mut ended) = self.begin(name, &id, input).await?;
-        let Some(created) = created else { return Ok(()) };
-        if created.await.is_ok() {
+        let Joined { mut ended, mut stored } = self.begin(name, &id, input).await?;
+        if stored.wait_for(|stored| *stored).await.is_ok() {
             return Ok(());
         }
         // Its driver ended before it was stored: it was there before, or the store refused.
@@ -82,7 +82,8 @@ impl Engine {
             Some(ended) => ended.map(drop),
             None => {
                 let saga = self.load(&id).await?;
-                self.check_same(name, &saga, &text(name, input)?)
+                self.check_same(name, &saga, &text(name, input)?)?;
+                if saga.summary.head.status.is_open() { self.take_up(&id).await } else { Ok(()) }
             }
         }
     }
@@ -110,6 +111,44 @@ impl Engine {
                 return Err(EngineError::Closing);
             }
             clock::sleep(LOOK).await;
+        }
+    }
+
+    /// Drives a saga to its end, or waits for it while another process does, and takes it over should that
+    /// one die. A stuck saga has ended until somebody mends it.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume) and [`wait`](Self::wait).
+    ///
+    /// # Cancel safety
+    /// The saga goes on when the future is dropped.
+    pub async fn finish(&self, id: &SagaId) -> Result<Outcome, EngineError> {
+        loop {
+            let saga = self.load(id).await?;
+            if saga.summary.head.status.is_open() && !self.0.is_running(id) {
+                self.take_up(id).await?;
+            }
+            let ended = self.0.table().get(id).map(|running| running.ended.clone());
+            if let Some(mut ended) = ended
+                && let Some(ended) = told(&mut ended).await
+            {
+                return ended;
+            }
+            if let Some(outcome) = Outcome::of(self.report(id).await?) {
+                return Ok(outcome);
+            }
+            if self.0.is_closing() {
+                return Err(EngineError::Closing);
+            }
+            clock::sleep(LOOK).await;
+        }
+    }
+
+    /// Drives a saga unless another process does.
+    async fn take_up(&self, id: &SagaId) -> Result<(), EngineError> {
+        match self.resume(id).await {
+            Err(EngineError::OwnedElsewhere { .. }) => Ok(()),
+            other => other,
         }
     }
 
@@ -158,13 +197,21 @@ impl Engine {
     pub async fn idle(&self) -> Result<(), EngineError> {
         loop {
             self.0.empty().await;
+            if self.0.is_closing() {
+                return Err(EngineError::Closing);
+            }
             if !self.0.recovers {
                 return Ok(());
             }
-            super::recovery::take_over(&self.0).await?;
-            if self.0.table().is_empty() && self.0.desk.repository.recover().await? == 0 {
+            // In a task of its own: what is claimed must be driven, whoever gives up waiting.
+            let inner = self.0.clone();
+            let looked =
+                inner.runtime.clone().spawn(async move { recovery::take_over(&inner, None).await });
+            let taken = looked.await.unwrap_or(Err(EngineError::Closing))?;
+            if taken == Taken::All && self.0.table().is_empty() {
                 return Ok(());
             }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -188,25 +235,25 @@ impl Engine {
         name: &str,
         id: &SagaId,
         input: &(impl Serialize + ?Sized),
-    ) -> Result<(Option<oneshot::Receiver<()>>, watch::Receiver<Option<Ended>>), EngineError> {
+    ) -> Result<Joined, EngineError> {
         let inner = &self.0;
         let registered =
             inner.registry.latest(name).ok_or_else(|| EngineError::UnknownSaga(name.to_owned()))?;
         let text = text(name, input)?;
         let value = value(name, registered.definition.input.decode(&text))?;
-        if let Some(ended) = inner.find(name, id, &text)? {
+        if let Some(joined) = inner.find(name, id, &text)? {
             // What runs already needs no further place.
-            return Ok((None, ended));
+            return Ok(joined);
         }
         let permit =
             inner.places.clone().acquire_owned().await.map_err(|_| EngineError::Closing)?;
-        let (entered, ended) = inner.enter(name, id, &text)?;
-        let Some(entered) = entered else { return Ok((None, ended)) };
-        let (created, is_created) = oneshot::channel();
-        let input = (text, value);
-        let ready = runner::fresh(inner, registered, id.clone(), input, entered.orders, created);
+        let Entered { orders, joined, stored } = match inner.enter(name, id, &text)? {
+            Ok(entered) => entered,
+            Err(joined) => return Ok(joined),
+        };
+        let ready = runner::fresh(inner, registered, id.clone(), (text, value), orders, stored);
         ready.spawn(inner.clone(), id.clone(), permit);
-        Ok((Some(is_created), ended))
+        Ok(joined)
     }
 
     /// The saga of that id was there before: it must be the same, and is then waited for.
@@ -218,14 +265,7 @@ impl Engine {
     ) -> Result<Outcome, EngineError> {
         let saga = self.load(id).await?;
         self.check_same(name, &saga, &text(name, input)?)?;
-        if saga.summary.head.status.is_open() {
-            // Nobody may be driving it, and this caller needs it now.
-            match self.resume(id).await {
-                Ok(()) | Err(EngineError::OwnedElsewhere { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.wait(id).await
+        self.finish(id).await
     }
 
     fn check_same(&self, name: &str, saga: &StoredSaga, input: &str) -> Result<(), EngineError> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::notice::{News, Observers};
 use crate::{
@@ -31,7 +31,7 @@ pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 /// Where a saga's journal is in the store.
 pub(super) enum Place {
     /// Not there yet: the first flush creates it, with this plan and input.
-    New { plan: Arc<str>, input: String, created: Option<oneshot::Sender<()>> },
+    New { plan: Arc<str>, input: String, created: watch::Sender<bool> },
     /// There, with so many entries.
     Stored { key: SagaKey, entries: u32 },
 }
@@ -107,10 +107,7 @@ impl Journal {
                 };
                 let made = self.desk.repository.create(saga).await.map_err(Unwritten::Refused)?;
                 let Created::New(key) = made else { return Err(Unwritten::Existing) };
-                if let Some(created) = created.take() {
-                    // Whoever started the saga may have gone.
-                    let _ = created.send(());
-                }
+                created.send_replace(true);
                 self.place = Place::Stored { key, entries: 1 };
                 Ok(())
             }

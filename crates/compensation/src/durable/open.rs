@@ -96,7 +96,8 @@ impl Engine {
         Self::open_shared(Arc::new(repository))
     }
 
-    /// The same on a store that others use too.
+    /// The same on a store that others read too. One value of a store is one owner of sagas, so it must have
+    /// one engine at most: two engines on it would run one saga twice.
     pub fn open_shared(repository: Arc<dyn Repository>) -> EngineBuilder {
         EngineBuilder {
             repository,

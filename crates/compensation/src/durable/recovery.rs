@@ -2,11 +2,19 @@
 //! forgotten in time. Runs no step: a claimed saga is handed to the ordinary runner.
 
 use std::{
+    future::Future,
+    pin::Pin,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use super::{error::EngineError, table::Inner};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit};
+
+use super::{
+    control,
+    error::EngineError,
+    table::{Entered, Entering, Inner, told},
+};
 use crate::{
     clock::{self, Timestamp},
     repository::StoredSaga,
@@ -21,87 +29,156 @@ const BATCH: usize = 256;
 /// Finished sagas deleted in one go.
 const PURGE: usize = 500;
 
-/// Takes over what can be found now, then looks again and again while the engine lives.
+/// How far a look for open sagas got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Nothing is left.
+    All,
+    /// What is left waits for a place.
+    Some,
+}
+
+/// Asks the store once, so that one that can't answer shows, and begins to look again and again while the
+/// engine lives.
 pub(super) async fn begin(inner: &Arc<Inner>) -> Result<(), EngineError> {
     if inner.recovers {
-        // Asked before the engine is said to be started, so that a store that can't answer shows.
         inner.desk.repository.recover().await?;
     }
     inner.runtime.spawn(sweep(Arc::downgrade(inner)));
     Ok(())
 }
 
+/// Closes its engine when the sweep ends, which it does before its time where the runtime shuts down: nobody
+/// must wait for an engine that can't drive anything any more.
+struct EndsWithIt(Weak<Inner>);
+
+impl Drop for EndsWithIt {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.close();
+        }
+    }
+}
+
 async fn sweep(engine: Weak<Inner>) {
+    let _ends = EndsWithIt(engine.clone());
+    // A turn in the queue for a place is kept from one look to the next: new sagas must not starve old ones.
+    let mut turn: Option<Turn> = None;
+    let mut place = None;
     while let Some(inner) = engine.upgrade() {
         if inner.is_closing() {
             return;
         }
-        if let Err(error) = look(&inner).await {
-            tracing::warn!(%error, "the store could not be swept; it is tried again");
+        match look(&inner, place.take()).await {
+            Ok(Taken::Some) if turn.is_none() => {
+                turn = Some(Box::pin(inner.places.clone().acquire_owned()));
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the store could not be swept; it is tried again"),
         }
-        let places = inner.places.clone();
-        let waits = inner.recovers && places.available_permits() == 0;
         drop(inner);
-        tokio::select! {
-            () = clock::sleep(SWEEP) => {}
-            // What could not be taken over for want of a place is looked for as soon as there is one.
-            _ = places.acquire(), if waits => {}
-        }
+        place = pause(&mut turn).await;
     }
 }
 
-async fn look(inner: &Arc<Inner>) -> Result<(), EngineError> {
-    inner.release_strays().await?;
-    if inner.recovers {
-        take_over(inner).await?;
+type Turn = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+
+/// Waits until it is time to look again, or there is a place for what could not be taken over.
+async fn pause(turn: &mut Option<Turn>) -> Option<OwnedSemaphorePermit> {
+    let Some(waiting) = turn else {
+        clock::sleep(SWEEP).await;
+        return None;
+    };
+    let place = tokio::select! {
+        () = clock::sleep(SWEEP) => return None,
+        place = waiting => place,
+    };
+    *turn = None;
+    place.ok()
+}
+
+async fn look(
+    inner: &Arc<Inner>,
+    place: Option<OwnedSemaphorePermit>,
+) -> Result<Taken, EngineError> {
+    for id in inner.take_strays() {
+        let inner = inner.clone();
+        // Each by itself, for each may wait for a place. What fails is a stray again.
+        inner.runtime.clone().spawn(async move {
+            if let Err(error) = control::look_after(&inner, &id).await {
+                tracing::debug!(saga = %id, %error, "the saga was looked after in vain");
+            }
+        });
     }
+    let taken = if inner.recovers { take_over(inner, place).await? } else { Taken::All };
     if let Some(keep) = inner.keep_finished {
         let before = Timestamp::now().earlier_by(keep);
         while inner.desk.repository.purge(before, PURGE).await? >= PURGE as u64 {}
     }
-    Ok(())
+    Ok(taken)
 }
 
-/// Claims open sagas that nobody owns, as many as there are places for. The rest waits for the next look.
-pub(super) async fn take_over(inner: &Arc<Inner>) -> Result<(), EngineError> {
+/// Claims open sagas that nobody owns, as many as there are places for.
+pub(super) async fn take_over(
+    inner: &Arc<Inner>,
+    mut place: Option<OwnedSemaphorePermit>,
+) -> Result<Taken, EngineError> {
     if inner.desk.repository.recover().await? == 0 {
-        return Ok(());
+        return Ok(Taken::All);
     }
     loop {
         // As many places as there are claimed sagas, at least one: what is claimed is driven at once.
-        let Ok(first) = inner.places.clone().try_acquire_owned() else { return Ok(()) };
-        let free = inner.places.available_permits().min(BATCH - 1);
-        let sagas = inner.desk.repository.claim(1 + free).await?;
-        if sagas.is_empty() {
-            return Ok(());
+        let first = match place.take() {
+            Some(place) => place,
+            None => match inner.places.clone().try_acquire_owned() {
+                Ok(place) => place,
+                Err(_) => return Ok(Taken::Some),
+            },
+        };
+        let mut places = vec![first];
+        while places.len() < BATCH {
+            let Ok(further) = inner.places.clone().try_acquire_owned() else { break };
+            places.push(further);
         }
-        let mut first = Some(first);
-        for saga in sagas {
-            let permit = match first.take() {
-                Some(permit) => permit,
-                None => match inner.places.clone().acquire_owned().await {
-                    Ok(permit) => permit,
-                    Err(_) => {
-                        inner.release(saga.key).await;
-                        continue;
-                    }
-                },
-            };
-            hand_over(inner, &saga, permit).await;
+        let sagas = inner.desk.repository.claim(places.len()).await?;
+        if sagas.is_empty() {
+            return Ok(Taken::All);
+        }
+        for (saga, place) in sagas.into_iter().zip(places) {
+            hand_over(inner, saga, place).await;
         }
     }
 }
 
-/// Lets the ordinary runner drive a claimed saga. One that is in the table already has just been acquired by
-/// somebody who asked for it.
-async fn hand_over(
+/// Lets the ordinary runner drive a claimed saga.
+async fn hand_over(inner: &Arc<Inner>, saga: StoredSaga, place: OwnedSemaphorePermit) {
+    match inner.enter_stored(&saga) {
+        Entering::New(entered) => drive(inner, &saga, entered, place).await,
+        // Somebody who asked for it has acquired it meanwhile.
+        Entering::Driven => {}
+        Entering::Starting(mut ended) => {
+            let inner = inner.clone();
+            inner.runtime.clone().spawn(async move {
+                let _ = told(&mut ended).await;
+                match inner.enter_stored(&saga) {
+                    Entering::New(entered) => drive(&inner, &saga, entered, place).await,
+                    Entering::Driven => {}
+                    // Started once more: it is claimed, so somebody must look.
+                    Entering::Starting(_) => inner.stray(&saga.summary.id),
+                }
+            });
+        }
+    }
+}
+
+async fn drive(
     inner: &Arc<Inner>,
     saga: &StoredSaga,
-    permit: tokio::sync::OwnedSemaphorePermit,
+    entered: Entered,
+    place: OwnedSemaphorePermit,
 ) {
-    let Some(entered) = inner.enter_stored(saga) else { return };
     // Where it can't be driven it is parked, alone, and its waiters are told.
-    if let Ok(ready) = inner.ready(saga, entered).await {
-        ready.spawn(inner.clone(), saga.summary.id.clone(), permit);
+    if let Ok(ready) = inner.ready(saga, entered, None).await {
+        ready.spawn(inner.clone(), saga.summary.id.clone(), place);
     }
 }

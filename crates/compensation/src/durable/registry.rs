@@ -144,6 +144,17 @@ fn undo_by_stored_plan(changed: &Definition, told: &Told) -> Fit {
     }))
 }
 
+/// The stored plan with nothing to carry it out: for a saga that is given up.
+pub(super) fn without_functions(told: &Told) -> Arc<Definition> {
+    Arc::new(Definition {
+        plan: told.plan.clone(),
+        graph: told.graph.clone(),
+        handlers: told.plan.steps.iter().map(|_| Arc::new(absent())).collect(),
+        input: Codec::of::<()>(),
+        tag: u64::MAX,
+    })
+}
+
 /// Stands in for a step that has nothing to undo and will never run.
 fn absent() -> Handlers {
     Handlers {

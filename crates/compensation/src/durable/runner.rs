@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::{
     error::EngineError,
@@ -12,24 +12,30 @@ use super::{
     table::Inner,
 };
 use crate::{
-    drive::{Drive, End, Ordered, Start},
-    event::Change,
+    drive::{Drive, End, Ordered, Refused, Start, guarded},
+    event::{Change, StepIndex},
     handler::{AnyValue, Scope},
     id::SagaId,
-    machine::Machine,
+    machine::{Effect, Machine},
     outcome::{Order, Outcome},
-    repository::{SagaKey, StoredSaga},
+    repository::StoredSaga,
     saga::Definition,
     status::Status,
 };
 
 pub(super) type Ended = Result<Outcome, EngineError>;
 
+/// Why a saga whose definition has changed can't be undone.
+const PAST_PIVOT: &str = "its definition has changed after its pivot, where nothing is undone: register \
+                          the definition that it was started with";
+
 /// A saga ready to be driven.
 pub(super) struct Ready {
     drive: Drive<Journal>,
     /// It was over when it was acquired.
     idle: bool,
+    /// Its definition has changed under it: it may only be undone.
+    changed: bool,
 }
 
 /// A saga that nobody has started yet.
@@ -39,11 +45,11 @@ pub(super) fn fresh(
     id: SagaId,
     input: (String, AnyValue),
     orders: mpsc::UnboundedReceiver<Ordered>,
-    created: oneshot::Sender<()>,
+    created: watch::Sender<bool>,
 ) -> Ready {
     let Registered { definition, text } = registered;
     let (input, value) = input;
-    let place = Place::New { plan: text.clone(), input, created: Some(created) };
+    let place = Place::New { plan: text.clone(), input, created };
     let journal = Journal::new(
         inner.desk.clone(),
         id.clone(),
@@ -60,7 +66,7 @@ pub(super) fn fresh(
         failures: Vec::new(),
         abandoned: None,
     };
-    Ready { drive: Drive::new(start, journal), idle: false }
+    Ready { drive: Drive::new(start, journal), idle: false, changed: false }
 }
 
 /// A saga that the store has and this engine owns. `Err`: why it can't be driven.
@@ -68,19 +74,19 @@ pub(super) fn stored(
     inner: &Inner,
     saga: &StoredSaga,
     orders: mpsc::UnboundedReceiver<Ordered>,
+    order: Option<&Ordered>,
 ) -> Result<Ready, String> {
     let told = record::read(saga).map_err(|unreadable| unreadable.to_string())?;
-    let (definition, changed) = match inner.registry.fit(&saga.plan, &told) {
-        Fit::Runs(definition) => (definition, false),
-        Fit::Undoes(definition) => (definition, !told.machine.is_backward()),
-        Fit::None(reason) => return Err(reason),
+    let (definition, scope, changed) = match functions(inner, saga, &told) {
+        Ok(functions) => functions,
+        // To give a saga up nothing of it need be run.
+        Err(_) if order.is_some_and(gives_up) => nothing_but_the_plan(saga, &told),
+        Err(reason) => return Err(reason),
     };
-    let id = saga.summary.id.clone();
-    let scope = scope(&definition, saga, &told)?;
     let entries = u32::try_from(saga.journal.len()).map_err(|error| error.to_string())?;
     let journal = Journal::new(
         inner.desk.clone(),
-        id,
+        saga.summary.id.clone(),
         saga.summary.name.clone(),
         told.plan.clone(),
         Place::Stored { key: saga.key, entries },
@@ -90,31 +96,35 @@ pub(super) fn stored(
     let Told { machine, failures, abandoned, .. } = told;
     let open = machine.status().is_open();
     let mut drive = Drive::new(Start { definition, scope, machine, failures, abandoned }, journal);
-    if open && changed {
-        undo_changed(&mut drive)?;
-    }
     drive.interrupt();
-    Ok(Ready { drive, idle: !open })
+    let mut ready = Ready { drive, idle: !open, changed };
+    if open && !order.is_some_and(gives_up) {
+        ready.undo_if_changed()?;
+    }
+    Ok(ready)
 }
 
-/// A saga whose definition has changed under it does not go on: it is undone.
-fn undo_changed(drive: &mut Drive<Journal>) -> Result<(), String> {
-    let (reply, mut refused) = oneshot::channel();
-    drive.take(Ordered::Change {
-        change: Change::CancelRequested,
-        order: Some(Order {
-            by: "compensation".to_owned(),
-            why: "its definition has changed".to_owned(),
-        }),
-        output: None,
-        reply: Some(reply),
-    });
-    match refused.try_recv() {
-        Ok(Err(_)) => Err("its definition has changed after its pivot, where nothing is undone: \
-                           register the definition that it was started with"
-            .to_owned()),
-        _ => Ok(()),
-    }
+fn gives_up(order: &Ordered) -> bool {
+    matches!(order, Ordered::Change { change: Change::Abandoned, .. })
+}
+
+/// What carries a stored saga out; whether it may only be undone.
+type Functions = (Arc<Definition>, Arc<Scope>, bool);
+
+fn functions(inner: &Inner, saga: &StoredSaga, told: &Told) -> Result<Functions, String> {
+    let (definition, changed) = match inner.registry.fit(&saga.plan, told) {
+        Fit::Runs(definition) => (definition, false),
+        Fit::Undoes(definition) => (definition, true),
+        Fit::None(reason) => return Err(reason),
+    };
+    let scope = scope(&definition, saga, told)?;
+    Ok((definition, scope, changed))
+}
+
+fn nothing_but_the_plan(saga: &StoredSaga, told: &Told) -> Functions {
+    let definition = super::registry::without_functions(told);
+    let scope = definition.scope(Box::new(()), Some(saga.summary.id.clone()));
+    (definition, scope, true)
 }
 
 /// Input and outputs, as the functions know them.
@@ -142,7 +152,7 @@ fn scope(
                 }
             },
             // Outputs like `()` are not written down.
-            None if told.machine.phase(index).has_output() => {
+            None if is_done(&told.machine, index) => {
                 if let Ok(output) = codec.decode("null") {
                     scope.keep(index, output);
                 }
@@ -153,7 +163,42 @@ fn scope(
     Ok(scope)
 }
 
+/// Whether a step is recorded as done, or was when its undo started.
+fn is_done(machine: &Machine, step: StepIndex) -> bool {
+    machine.phase(step).has_output() && machine.effect(step) == Effect::Sure
+}
+
 impl Ready {
+    /// A saga whose definition has changed under it does not go on: it is undone.
+    fn undo_if_changed(&mut self) -> Result<(), String> {
+        let machine = self.drive.machine();
+        if !self.changed || !machine.status().is_open() || machine.is_backward() {
+            return Ok(());
+        }
+        let (reply, mut refused) = oneshot::channel();
+        let why = "its definition has changed".to_owned();
+        self.drive.take(Ordered::Change {
+            change: Change::CancelRequested,
+            order: Some(Order { by: "compensation".to_owned(), why }),
+            output: None,
+            reply: Some(reply),
+        });
+        match refused.try_recv() {
+            Ok(Err(_)) => Err(PAST_PIVOT.to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an order would let a saga go on by a definition that is not its own, with no way back.
+    fn leads_astray(&self, ordered: &Ordered) -> bool {
+        let Ordered::Change { change, .. } = ordered else { return false };
+        let Some(mut after) = self.drive.after(*change).filter(|_| self.changed) else {
+            return false;
+        };
+        let forward = after.status().is_open() && !after.is_backward();
+        forward && after.apply(Change::CancelRequested).is_err()
+    }
+
     /// Whether there was nothing left to drive when it was acquired.
     pub(super) fn idle(&self) -> bool {
         self.idle
@@ -161,58 +206,104 @@ impl Ready {
 
     /// Takes an order before anything else happens.
     pub(super) fn order(&mut self, ordered: Ordered) {
-        self.drive.take(ordered);
+        if !self.leads_astray(&ordered) {
+            self.drive.take(ordered);
+            // Checked above: it can be undone.
+            let _ = self.undo_if_changed();
+        } else if let Ordered::Change { reply: Some(reply), .. } = ordered {
+            // Whoever asked may have gone.
+            let _ = reply.send(Err(Refused::Changed(PAST_PIVOT)));
+        }
     }
 
     /// Drives the saga in a task of its own until it ends.
-    pub(super) fn spawn(self, inner: Arc<Inner>, id: SagaId, permit: OwnedSemaphorePermit) {
-        inner.runtime.clone().spawn(async move {
-            let (ended, stray) = self.run(&inner, &id).await;
+    pub(super) fn spawn(mut self, inner: Arc<Inner>, id: SagaId, permit: OwnedSemaphorePermit) {
+        if inner.is_closing() {
+            self.drive.take(Ordered::Drain);
+        }
+        let driver = Driver { inner, id, ready: Some(self) };
+        driver.inner.runtime.clone().spawn(async move {
+            driver.run().await;
             drop(permit);
-            inner.finished(&id, ended);
-            if let Some(key) = stray {
-                // Only now: whoever claims it must not find it in the table.
-                inner.stray(key);
-            }
         });
     }
 
-    /// Drives it. Returns the word for those who wait, and what is left to be let go.
-    async fn run(mut self, inner: &Arc<Inner>, id: &SagaId) -> (Option<Ended>, Option<SagaKey>) {
+    /// Drives it. Returns the word for those who wait, and whether it must be looked after again.
+    async fn run(&mut self, inner: &Arc<Inner>, id: &SagaId) -> (Option<Ended>, bool) {
         let end = self.drive.run().await;
         let key = self.drive.host().key();
         match end {
             End::Ended => {
                 // Every end releases the saga, except where there was nothing to write.
                 if let (Some(key), true) = (key, self.idle) {
-                    inner.release(key).await;
+                    inner.release(key, id).await;
                 }
-                (Some(self.outcome(None)), None)
+                (Some(self.outcome(None)), false)
             }
             End::Drained => {
                 if let Some(key) = key {
-                    inner.release(key).await;
+                    inner.release(key, id).await;
                 }
-                (Some(Err(EngineError::Closing)), None)
+                (Some(Err(EngineError::Closing)), false)
             }
-            End::Unwritten(Unwritten::Existing) => (None, None),
+            End::Unwritten(Unwritten::Existing) => (None, false),
             End::Unwritten(Unwritten::Refused(error)) => {
-                if key.is_some() {
-                    tracing::error!(saga = %id, %error, "the saga waits until the store works again");
-                }
-                (Some(Err(error.into())), key)
+                tracing::error!(saga = %id, %error, "the saga waits until the store works again");
+                // Also where it could not be created: the answer may be lost, and the saga there.
+                (Some(Err(error.into())), true)
             }
             End::Broken(illegal) => {
+                // Nothing of it may go on once it is parked.
+                self.drive.stop();
                 let reason = format!("defect in the library: {illegal}");
                 if let Some(key) = key {
                     inner.park(key, id, reason.clone()).await;
                 }
-                (Some(self.outcome(Some(reason))), None)
+                (Some(self.outcome(Some(reason))), false)
             }
         }
     }
 
     fn outcome(&mut self, held: Option<String>) -> Ended {
         Outcome::of(self.drive.report(held)).ok_or(EngineError::Closing)
+    }
+}
+
+/// A saga's driver. Where it dies (a panic outside of every border, a runtime that shuts down) those who wait
+/// are told, and the saga is looked after again.
+struct Driver {
+    inner: Arc<Inner>,
+    id: SagaId,
+    /// Taken once it has ended.
+    ready: Option<Ready>,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let Some(ready) = &mut self.ready else { return };
+        let (ended, stray) = ready.run(&self.inner, &self.id).await;
+        self.end(ended, stray);
+    }
+
+    fn end(&mut self, ended: Option<Ended>, stray: bool) {
+        let ready = self.ready.take();
+        // What it holds of the user's may panic as it is dropped.
+        if guarded(|| drop(ready)).is_err() {
+            tracing::warn!(saga = %self.id, "something of a saga panicked while it was dropped");
+        }
+        self.inner.finished(&self.id, ended);
+        if stray {
+            // Only now: whoever looks after it must not find it in the table.
+            self.inner.stray(&self.id);
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.ready.is_some() {
+            tracing::error!(saga = %self.id, "the driver of a saga died");
+            self.end(Some(Err(EngineError::Closing)), true);
+        }
     }
 }

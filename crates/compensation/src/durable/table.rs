@@ -19,7 +19,7 @@ use super::{
     runner::{self, Ended, Ready},
 };
 use crate::{
-    drive::Ordered,
+    drive::{Ordered, guarded},
     id::SagaId,
     repository::{Acquired, Repository, SagaKey, StoredSaga},
 };
@@ -32,8 +32,9 @@ pub(super) struct Inner {
     pub(super) keep_finished: Option<Duration>,
     pub(super) recovers: bool,
     running: Mutex<HashMap<SagaId, Running>>,
-    /// Sagas that this engine stopped driving because the store refused, to be let go once it does not.
-    strays: Mutex<Vec<SagaKey>>,
+    /// Sagas that this engine left because the store refused, or their driver died: it looks after them
+    /// again.
+    strays: Mutex<Vec<SagaId>>,
     close: watch::Sender<bool>,
     /// Told whenever a saga leaves the table.
     left: Notify,
@@ -46,12 +47,32 @@ pub(super) struct Running {
     pub(super) orders: mpsc::UnboundedSender<Ordered>,
     pub(super) ended: watch::Receiver<Option<Ended>>,
     end: watch::Sender<Option<Ended>>,
+    /// Turns true once the store has it.
+    stored: watch::Receiver<bool>,
 }
 
 /// A saga that is new in the table: what its driver needs.
 pub(super) struct Entered {
     pub(super) orders: mpsc::UnboundedReceiver<Ordered>,
+    pub(super) joined: Joined,
+    pub(super) stored: watch::Sender<bool>,
+}
+
+/// What somebody who asked for a saga may wait for.
+#[derive(Clone)]
+pub(super) struct Joined {
     pub(super) ended: watch::Receiver<Option<Ended>>,
+    pub(super) stored: watch::Receiver<bool>,
+}
+
+/// What becomes of a saga of the store that is to be driven.
+pub(super) enum Entering {
+    /// It is new in the table.
+    New(Entered),
+    /// It is driven already.
+    Driven,
+    /// Somebody tries to start one of that id, who will find that it is there: wait for their end.
+    Starting(watch::Receiver<Option<Ended>>),
 }
 
 impl Inner {
@@ -92,49 +113,76 @@ impl Inner {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How to learn of the end of a saga that is being driven here, if its input is the same.
+    /// What may be waited for of a saga that is being driven here, if its input is the same.
     pub(super) fn find(
         &self,
         name: &str,
         id: &SagaId,
         input: &str,
-    ) -> Result<Option<watch::Receiver<Option<Ended>>>, EngineError> {
-        let table = self.table();
-        let Some(running) = table.get(id) else { return Ok(None) };
-        check_same(name, id, &running.name, &running.input, input)?;
-        Ok(Some(running.ended.clone()))
+    ) -> Result<Option<Joined>, EngineError> {
+        self.table().get(id).map(|running| running.join(name, id, input)).transpose()
     }
 
-    /// Enters a saga into the table, unless it is there with the same input.
-    #[allow(clippy::type_complexity, reason = "two halves of one thing")]
+    /// Enters a saga that is to be started into the table, unless it is there with the same input.
     pub(super) fn enter(
         &self,
         name: &str,
         id: &SagaId,
         input: &str,
-    ) -> Result<(Option<Entered>, watch::Receiver<Option<Ended>>), EngineError> {
+    ) -> Result<Result<Entered, Joined>, EngineError> {
         let mut table = self.table();
         if let Some(running) = table.get(id) {
-            check_same(name, id, &running.name, &running.input, input)?;
-            return Ok((None, running.ended.clone()));
+            return running.join(name, id, input).map(Err);
         }
-        let entered = add(&mut table, id, name.into(), input.into());
-        let ended = entered.ended.clone();
-        Ok((Some(entered), ended))
+        Ok(Ok(self.add(&mut table, id, name.into(), input.into(), false)))
     }
 
-    /// Enters a saga that this engine has taken over, unless it is there.
-    pub(super) fn enter_stored(&self, saga: &StoredSaga) -> Option<Entered> {
+    /// Enters a saga that this engine has taken over.
+    pub(super) fn enter_stored(&self, saga: &StoredSaga) -> Entering {
         let id = &saga.summary.id;
         let mut table = self.table();
-        let free = !table.contains_key(id);
-        free.then(|| add(&mut table, id, saga.summary.name.clone(), saga.input.as_str().into()))
+        match table.get(id) {
+            Some(running) if *running.stored.borrow() => Entering::Driven,
+            Some(running) => Entering::Starting(running.ended.clone()),
+            None => {
+                let (name, input) = (saga.summary.name.clone(), saga.input.as_str().into());
+                Entering::New(self.add(&mut table, id, name, input, true))
+            }
+        }
+    }
+
+    fn add(
+        &self,
+        table: &mut HashMap<SagaId, Running>,
+        id: &SagaId,
+        name: Arc<str>,
+        input: Arc<str>,
+        is_stored: bool,
+    ) -> Entered {
+        let (orders, receiver) = mpsc::unbounded_channel();
+        let (end, ended) = watch::channel(None);
+        let (stored, is_stored) = watch::channel(is_stored);
+        if self.is_closing() {
+            // It came too late to be told by `close`. Its receiver is right here.
+            let _ = orders.send(Ordered::Drain);
+        }
+        let joined = Joined { ended: ended.clone(), stored: is_stored.clone() };
+        let running = Running { name, input, orders, ended, end, stored: is_stored };
+        table.insert(id.clone(), running);
+        Entered { orders: receiver, joined, stored }
     }
 
     /// Passes an order on to the driver of a saga, if it is driven here.
-    pub(super) fn pass(&self, id: &SagaId, ordered: Ordered) -> Result<(), Ordered> {
+    pub(super) fn pass(
+        &self,
+        id: &SagaId,
+        ordered: Ordered,
+    ) -> Result<watch::Receiver<Option<Ended>>, Ordered> {
         match self.table().get(id) {
-            Some(running) => running.orders.send(ordered).map_err(|unsent| unsent.0),
+            Some(running) => {
+                let sent = running.orders.send(ordered).map_err(|unsent| unsent.0);
+                sent.map(|()| running.ended.clone())
+            }
             None => Err(ordered),
         }
     }
@@ -169,78 +217,77 @@ impl Inner {
         }
     }
 
-    pub(super) async fn release(&self, key: SagaKey) {
+    /// Lets a saga go. Where that fails it is looked after again.
+    pub(super) async fn release(&self, key: SagaKey, id: &SagaId) {
         if let Err(error) = self.desk.repository.release(vec![key]).await {
-            // The end of this process releases it just as well.
-            tracing::warn!(%error, "a saga could not be released");
+            tracing::warn!(saga = %id, %error, "the saga could not be released; it is tried again");
+            self.stray(id);
         }
     }
 
-    /// Remembers a saga that must be let go once the store works again.
-    pub(super) fn stray(&self, key: SagaKey) {
-        self.strays.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+    /// Remembers a saga that must be looked after once the store works again.
+    pub(super) fn stray(&self, id: &SagaId) {
+        self.strays.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
     }
 
-    /// Lets strays go, so that they are claimed like what a dead process left.
-    pub(super) async fn release_strays(&self) -> Result<(), EngineError> {
-        let strays =
-            std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner));
-        if strays.is_empty() {
-            return Ok(());
-        }
-        self.desk.repository.release(strays.clone()).await.map_err(|error| {
-            strays.into_iter().for_each(|key| self.stray(key));
-            error.into()
-        })
+    pub(super) fn take_strays(&self) -> Vec<SagaId> {
+        std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Parks a saga that nobody here can drive, with the evidence.
+    /// Parks a saga that nobody here can drive, with the evidence. Where that fails it is looked after again.
     pub(super) async fn park(&self, key: SagaKey, id: &SagaId, reason: String) {
         tracing::error!(saga = %id, reason, "the saga is parked");
         if let Err(error) = self.desk.repository.park(key, reason).await {
-            tracing::error!(saga = %id, %error, "and that could not be written down");
+            tracing::error!(saga = %id, %error, "and that could not be written down; it is tried again");
+            self.stray(id);
         }
     }
 
     /// Acquires a saga that is not driven here.
     pub(super) async fn acquire(&self, id: &SagaId) -> Result<StoredSaga, EngineError> {
-        match self.desk.repository.acquire(id).await? {
-            Acquired::Owned(saga) => Ok(saga),
-            Acquired::Held(owner) => Err(EngineError::OwnedElsewhere { id: id.clone(), owner }),
-            Acquired::Absent => Err(EngineError::NotFound(id.clone())),
+        match self.desk.repository.acquire(id).await {
+            Ok(Acquired::Owned(saga)) => Ok(saga),
+            Ok(Acquired::Held(owner)) => Err(EngineError::OwnedElsewhere { id: id.clone(), owner }),
+            Ok(Acquired::Absent) => Err(EngineError::NotFound(id.clone())),
+            Err(error) => {
+                // The answer may be lost, and the saga acquired.
+                self.stray(id);
+                Err(error.into())
+            }
         }
     }
 
-    /// Makes an acquired saga ready, or parks it.
+    /// Makes an acquired saga ready, or parks it if it is open.
     pub(super) async fn ready(
         &self,
         saga: &StoredSaga,
         entered: Entered,
+        order: Option<&Ordered>,
     ) -> Result<Ready, EngineError> {
-        match runner::stored(self, saga, entered.orders) {
-            Ok(ready) => Ok(ready),
-            Err(reason) => {
-                let id = saga.summary.id.clone();
-                self.park(saga.key, &id, reason.clone()).await;
-                let held = EngineError::Held { id: id.clone(), reason };
-                self.finished(&id, Some(Err(held.clone())));
-                Err(held)
-            }
+        let made = guarded(|| runner::stored(self, saga, entered.orders, order));
+        let reason = match made {
+            Ok(Ok(ready)) => return Ok(ready),
+            Ok(Err(reason)) => reason,
+            Err(panicked) => format!("its definition {panicked} when its record was read"),
+        };
+        let id = saga.summary.id.clone();
+        if saga.summary.head.status.is_open() {
+            self.park(saga.key, &id, reason.clone()).await;
+        } else {
+            // It is over, or stuck for a reason of its own, which stays.
+            self.release(saga.key, &id).await;
         }
+        let held = EngineError::Held { id: id.clone(), reason };
+        self.finished(&id, Some(Err(held.clone())));
+        Err(held)
     }
 }
 
-fn add(
-    table: &mut HashMap<SagaId, Running>,
-    id: &SagaId,
-    name: Arc<str>,
-    input: Arc<str>,
-) -> Entered {
-    let (orders, receiver) = mpsc::unbounded_channel();
-    let (end, ended) = watch::channel(None);
-    let running = Running { name, input, orders, ended: ended.clone(), end };
-    table.insert(id.clone(), running);
-    Entered { orders: receiver, ended }
+impl Running {
+    fn join(&self, name: &str, id: &SagaId, input: &str) -> Result<Joined, EngineError> {
+        check_same(name, id, &self.name, &self.input, input)?;
+        Ok(Joined { ended: self.ended.clone(), stored: self.stored.clone() })
+    }
 }
 
 pub(super) fn check_same(

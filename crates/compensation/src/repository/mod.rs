@@ -170,7 +170,8 @@ impl Counts {
 /// * An error means that nothing of that call is visible, or that repeating the same call is harmless:
 ///   an append of an entry that is there already, with the same body, is `Ok`.
 /// * A write to a saga that this owner does not own fails with [`ErrorKind::NotOwner`].
-/// * Dropping a call's future does not undo the call: a write may still become durable.
+/// * Dropping a call's future does not undo the call: a write may still become durable. A saga that was taken
+///   by a claim or an acquisition that failed, or that nobody waited for, is let go by the store.
 /// * Every error is classified; see [`ErrorKind`].
 ///
 /// All of it is checked by the conformance suite in `compensation-testing`.

@@ -192,7 +192,11 @@ impl SagaManager {
 
     /// Takes one from the stack that turned out to have nothing to undo.
     pub(super) fn withdraw(&self, number: u64) {
-        self.shared.stack().items.retain(|item| item.number != number);
+        let mut stack = self.shared.stack();
+        let place = stack.items.iter().position(|item| item.number == number);
+        let dropped = place.map(|place| stack.items.remove(place));
+        drop(stack);
+        drop(dropped);
     }
 
     /// A place to compensate back to.
@@ -242,7 +246,9 @@ impl SagaManager {
     /// Forgets all registered compensations. One that is running goes on, and is not repeated. Records
     /// stay.
     pub fn clear(&self) {
-        self.shared.stack().items.clear();
+        let dropped = std::mem::take(&mut self.shared.stack().items);
+        // What they captured may run code as it is dropped, which must not find the stack locked.
+        drop(dropped);
     }
 
     /// Every execution so far, in the order of their start.
@@ -278,10 +284,11 @@ impl Shared {
     pub(super) fn take(self: &Arc<Self>, what: &Compensate, attempted: &HashSet<u64>) -> Batch {
         let mut taken = Vec::new();
         let mut stack = self.stack();
-        let wanted =
-            stack.items.iter_mut().rev().filter(|item| {
-                !item.running && what.covers(item) && !attempted.contains(&item.number)
-            });
+        let wanted = stack.items.iter_mut().rev().filter(|item| {
+            // What has succeeded takes no place in the batch.
+            let left = item.compensation.is_some() && !item.running;
+            left && what.covers(item) && !attempted.contains(&item.number)
+        });
         for item in wanted.take(unwind::MOST) {
             if let Some(compensation) = &item.compensation {
                 item.running = true;

@@ -1,0 +1,144 @@
+//! A store whose calls can be held at the points where races are decided.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+use compensation::{
+    SagaId, Timestamp,
+    repository::{
+        Acquired, Append, Counts, Created, ErrorKind, MemoryRepository, NewSaga, Page, Pending,
+        Query, Repository, RepositoryError, SagaKey, StoredSaga,
+    },
+};
+use tokio::sync::watch;
+
+pub(crate) struct Hooked {
+    inner: MemoryRepository,
+    hooks: Arc<Hooks>,
+}
+
+/// Where a call can be held, and how many came there.
+pub(crate) struct Point {
+    held: watch::Sender<bool>,
+    reached: AtomicU32,
+}
+
+pub(crate) struct Hooks {
+    pub(crate) create: Point,
+    pub(crate) park: Point,
+    /// After a claim, before its answer.
+    pub(crate) claimed: Point,
+    pub(crate) park_fails: AtomicBool,
+}
+
+impl Point {
+    fn new() -> Self {
+        Self { held: watch::channel(false).0, reached: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    pub(crate) fn free(&self) {
+        self.held.send_replace(false);
+    }
+
+    pub(crate) fn reached(&self) -> u32 {
+        self.reached.load(Ordering::SeqCst)
+    }
+
+    async fn pass(&self) {
+        self.reached.fetch_add(1, Ordering::SeqCst);
+        self.held.subscribe().wait_for(|held| !held).await.expect("the hooks live");
+    }
+}
+
+pub(crate) fn hooked(inner: MemoryRepository) -> (Hooked, Arc<Hooks>) {
+    let hooks = Arc::new(Hooks {
+        create: Point::new(),
+        park: Point::new(),
+        claimed: Point::new(),
+        park_fails: AtomicBool::new(false),
+    });
+    (Hooked { inner, hooks: hooks.clone() }, hooks)
+}
+
+/// Lets others run until that is so.
+pub(crate) async fn until(mut reached: impl FnMut() -> bool) {
+    for _ in 0..10_000 {
+        if reached() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("that is never so");
+}
+
+/// Lets others run as far as they get without time.
+pub(crate) async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Repository for Hooked {
+    fn create(&self, saga: NewSaga) -> Pending<'_, Created> {
+        Box::pin(async move {
+            self.hooks.create.pass().await;
+            self.inner.create(saga).await
+        })
+    }
+
+    fn append(&self, append: Append) -> Pending<'_, ()> {
+        self.inner.append(append)
+    }
+
+    fn park(&self, key: SagaKey, reason: String) -> Pending<'_, ()> {
+        Box::pin(async move {
+            self.hooks.park.pass().await;
+            if self.hooks.park_fails.load(Ordering::SeqCst) {
+                return Err(RepositoryError::new(ErrorKind::Exhausted, "full"));
+            }
+            self.inner.park(key, reason).await
+        })
+    }
+
+    fn release(&self, keys: Vec<SagaKey>) -> Pending<'_, ()> {
+        self.inner.release(keys)
+    }
+
+    fn recover(&self) -> Pending<'_, u64> {
+        self.inner.recover()
+    }
+
+    fn claim(&self, limit: usize) -> Pending<'_, Vec<StoredSaga>> {
+        Box::pin(async move {
+            let claimed = self.inner.claim(limit).await;
+            self.hooks.claimed.pass().await;
+            claimed
+        })
+    }
+
+    fn acquire(&self, id: &SagaId) -> Pending<'_, Acquired> {
+        self.inner.acquire(id)
+    }
+
+    fn load(&self, id: &SagaId) -> Pending<'_, Option<StoredSaga>> {
+        self.inner.load(id)
+    }
+
+    fn list(&self, query: Query) -> Pending<'_, Page> {
+        self.inner.list(query)
+    }
+
+    fn counts(&self) -> Pending<'_, Counts> {
+        self.inner.counts()
+    }
+
+    fn purge(&self, before: Timestamp, limit: usize) -> Pending<'_, u64> {
+        self.inner.purge(before, limit)
+    }
+}

@@ -250,15 +250,15 @@ fn what_a_dead_process_left_gets_a_place_though_new_sagas_wait() {
     let (data, other, world) = (MemoryRepository::new(), MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);
     left(&other, &world, trip.clone(), "left");
-    let mut busy = Saga::<u32>::builder("busy");
-    busy.step("s", |_: StepContext<u32>| async {
-        sleep(Duration::from_secs(1)).await;
-        Ok::<_, StepError>(())
-    })
-    .no_undo("it only waits")
-    .add();
-    let busy = busy.build().expect("a sound saga");
     life(async {
+        let mut busy = Saga::<u32>::builder("busy");
+        busy.step("s", |_: StepContext<u32>| async {
+            sleep(Duration::from_secs(1)).await;
+            Ok::<_, StepError>(())
+        })
+        .no_undo("it only waits")
+        .add();
+        let busy = busy.build().expect("a sound saga");
         let opened = on(&data).register(trip).register(busy).max_concurrent(2);
         let engine = opened.start().await.expect("start");
         for caller in 0..5 {

@@ -9,6 +9,7 @@ mod growth;
 mod in_process;
 mod machine;
 mod raw_log;
+mod records;
 mod sagas;
 mod table;
 
@@ -21,7 +22,8 @@ use table::Table;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Measures sagas in process, durable sagas, and how both hold up as the store grows.
+/// Measures sagas in process, durable sagas, records of undos, and how all hold up as the
+/// store grows.
 #[derive(Parser)]
 struct Args {
     /// What to measure; all of it where nothing is said.
@@ -42,6 +44,7 @@ enum What {
     InProcess,
     Durable,
     Growth,
+    Records,
 }
 
 /// How much is done, and where.
@@ -78,6 +81,9 @@ fn main() {
     }
     if wanted(What::Growth) {
         add(growth::measure(&plan));
+    }
+    if wanted(What::Records) {
+        add(records::measure(&plan));
     }
     if let Some(folder) = args.json.parent() {
         fs::create_dir_all(folder).expect("a directory for the figures");

@@ -9,6 +9,8 @@
 //!
 //! The file is open to other tools: the view `sagas` lists them in words.
 //!
+//! [`SqliteRecords`] keeps records of undos that programs run themselves, in the same file or in another.
+//!
 //! ```
 //! use compensation::{Engine, Saga, SagaId, StepContext, StepError};
 //! use compensation_sqlite::SqliteRepository;
@@ -44,6 +46,7 @@ mod error;
 mod options;
 mod owner;
 mod read;
+mod records;
 mod rows;
 mod schema;
 mod writer;
@@ -63,6 +66,7 @@ use compensation::{
 
 pub use options::SqliteOptions;
 use read::Readers;
+pub use records::SqliteRecords;
 use writer::{Work, Writer};
 
 /// A store of sagas in a SQLite file. One value is one owner of sagas; several, in one process or in

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use compensation::repository::RepositoryError;
 
-use crate::SqliteRepository;
+use crate::{SqliteRecords, SqliteRepository};
 
 /// How long a foreign lock on the file is waited for, where nothing is said.
 const BUSY: Duration = Duration::from_secs(5);
@@ -71,6 +71,23 @@ impl SqliteOptions {
     /// As [`SqliteRepository::open`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteRepository, RepositoryError> {
         SqliteRepository::with(path.as_ref(), self)
+    }
+
+    /// Opens the records in that file.
+    ///
+    /// ```
+    /// use compensation_sqlite::SqliteOptions;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("records.db");
+    /// let records = SqliteOptions::new().max_bytes(64 * 1024 * 1024).open_records(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`SqliteRepository::open`].
+    pub fn open_records(self, path: impl AsRef<Path>) -> Result<SqliteRecords, RepositoryError> {
+        SqliteRecords::with(path.as_ref(), self)
     }
 }
 

@@ -41,7 +41,7 @@ impl Readers {
     }
 
     /// Runs one read on a snapshot of the file.
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce(&Connection, &Self) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, RepositoryError> {

@@ -145,6 +145,7 @@ fn make(connection: &mut Connection, path: &Path) -> Result<(), RepositoryError>
     // Another process may have been faster.
     if let Kind::Empty = look(&make, path)? {
         make.execute_batch(TABLES).map_err(failed)?;
+        make.execute_batch(crate::records::TABLES).map_err(failed)?;
         make.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
         make.pragma_update(None, "user_version", VERSION).map_err(failed)?;
     }

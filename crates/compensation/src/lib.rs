@@ -84,6 +84,7 @@
 
 mod builder;
 mod clock;
+mod compensation_status;
 mod drive;
 mod durable;
 mod error;
@@ -93,6 +94,7 @@ mod id;
 pub mod machine;
 mod outcome;
 mod plan;
+pub mod records;
 pub mod repository;
 mod retry;
 mod run;
@@ -100,12 +102,14 @@ mod saga;
 mod stack;
 mod status;
 mod step;
+mod time_format;
 
 pub use builder::{Builder, DefinitionError, MAX_NAME_BYTES, StepBuilder};
 pub use clock::{InvalidTimestamp, Timestamp};
+pub use compensation_status::CompensationStatus;
 pub use durable::{
     AnySaga, Engine, EngineBuilder, EngineError, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, News, Notice,
-    Refusal,
+    Refusal, SagaRecordPage, SagaRecordQuery, SagaRecords,
 };
 pub use error::{BoxError, Certainty, Failure, StepError};
 pub use handler::Value;
@@ -117,9 +121,9 @@ pub use run::Run;
 pub use saga::Saga;
 pub use stack::{
     Compensate, Compensating, Compensation, CompensationBuilder, CompensationError,
-    CompensationExecutionRecord, CompensationFailure, CompensationRecord, CompensationStatus,
-    CompensationStep, NoAction, ResourceCleanup, RolledBack, SagaError, SagaManager, SagaStep,
-    Savepoint, ScopeError, TransactionalSaga, execute_saga,
+    CompensationExecutionRecord, CompensationFailure, CompensationRecord, CompensationStep,
+    NoAction, ResourceCleanup, RolledBack, SagaError, SagaManager, SagaStep, Savepoint, ScopeError,
+    TransactionalSaga, execute_saga,
 };
 pub use status::Status;
 pub use step::{OutputMissing, Probed, StepContext, StepRef, UndoContext};

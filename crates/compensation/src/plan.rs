@@ -170,10 +170,11 @@ impl PlanStep {
     }
 }
 
-struct Fnv(u64);
+/// FNV-1a, 64 bit.
+pub(crate) struct Fnv(pub(crate) u64);
 
 impl Fnv {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
@@ -188,7 +189,7 @@ impl Fnv {
     }
 
     /// Its length comes first, so that no two rows of texts run together.
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.bytes(text.as_bytes());
     }

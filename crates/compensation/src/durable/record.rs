@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::{
+    clock::Timestamp,
     event::{Change, Event},
     machine::{Graph, Machine},
     outcome::{Order, Outputs, Part, Record, Report, StepFailure},
@@ -48,6 +49,15 @@ pub(super) enum Unreadable {
 }
 
 pub(super) fn read(saga: &StoredSaga) -> Result<Told, Unreadable> {
+    read_with(saga, |_, _, _, _| {})
+}
+
+/// The same, with somebody who watches: told each change with its moment and evidence, and the machine as it
+/// is after it.
+pub(super) fn read_with(
+    saga: &StoredSaga,
+    mut watch: impl FnMut(Timestamp, Change, &Event, &Machine),
+) -> Result<Told, Unreadable> {
     let plan: Plan = serde_json::from_str(&saga.plan).map_err(Unreadable::Plan)?;
     let graph = Arc::new(plan.graph().map_err(Unreadable::Graph)?);
     let mut told = Told {
@@ -59,19 +69,25 @@ pub(super) fn read(saga: &StoredSaga) -> Result<Told, Unreadable> {
         abandoned: None,
     };
     for (entry, number) in saga.journal.iter().zip(0..) {
-        told.hear(entry, number)?;
+        told.hear(entry, number, &mut watch)?;
     }
     Ok(told)
 }
 
 impl Told {
-    fn hear(&mut self, entry: &Entry, number: usize) -> Result<(), Unreadable> {
+    fn hear(
+        &mut self,
+        entry: &Entry,
+        number: usize,
+        watch: &mut impl FnMut(Timestamp, Change, &Event, &Machine),
+    ) -> Result<(), Unreadable> {
         let events: Vec<Event> = serde_json::from_str(&entry.body)
             .map_err(|error| Unreadable::Entry { entry: number, error })?;
         for event in events {
             let nonsense = |why: String| Unreadable::Nonsense { entry: number, why };
             let change = event.change().map_err(|error| nonsense(error.to_string()))?;
             self.machine.apply(change).map_err(|error| nonsense(error.to_string()))?;
+            watch(entry.at, change, &event, &self.machine);
             self.keep(change, event);
         }
         Ok(())

@@ -17,8 +17,6 @@ pub use cleanup::ResourceCleanup;
 pub use compensation::{Compensation, CompensationBuilder, NoAction};
 pub use error::{CompensationError, CompensationFailure};
 pub use manager::{Compensate, Compensating, SagaManager, Savepoint};
-pub use record::{
-    CompensationExecutionRecord, CompensationRecord, CompensationStatus, CompensationStep,
-};
+pub use record::{CompensationExecutionRecord, CompensationRecord, CompensationStep};
 pub use steps::{SagaError, SagaStep, execute_saga};
 pub use transaction::{RolledBack, ScopeError, TransactionalSaga};

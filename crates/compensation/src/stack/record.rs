@@ -6,54 +6,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Timestamp, retry::RetryPolicy};
-
-/// How a compensation stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CompensationStatus {
-    /// It has not been attempted.
-    #[default]
-    Pending,
-    /// An attempt is in flight, or another one is waited for.
-    Running,
-    /// It succeeded.
-    Completed,
-    /// Its budget is spent.
-    Failed,
-    /// It was passed over, as its definition or a person allowed.
-    Skipped,
-}
-
-impl CompensationStatus {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Skipped];
-
-    /// The word used in records.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
-
-    /// The status that a word names.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
-    }
-}
-
-impl std::fmt::Display for CompensationStatus {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+use crate::{
+    clock::Timestamp,
+    compensation_status::CompensationStatus,
+    retry::RetryPolicy,
+    time_format::{moment, nanos},
+};
 
 /// One execution of a compensation of a [`SagaManager`](crate::SagaManager).
 ///
@@ -175,52 +133,4 @@ impl CompensationStep {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(value: &u32) -> bool {
     *value == 0
-}
-
-/// Moments as RFC 3339. Go writes its zero moment where there is none.
-mod moment {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    use crate::clock::Timestamp;
-
-    const GO_ZERO: &str = "0001-01-01T00:00:00Z";
-
-    pub(super) fn serialize<S: Serializer>(
-        moment: &Option<Timestamp>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        moment.map(|moment| moment.to_string()).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Timestamp>, D::Error> {
-        match Option::<String>::deserialize(deserializer)? {
-            None => Ok(None),
-            Some(text) if text == GO_ZERO => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(D::Error::custom),
-        }
-    }
-}
-
-/// Durations as whole nanoseconds.
-mod nanos {
-    use std::time::Duration;
-
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        span: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        span.map(|span| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        let nanos = Option::<i64>::deserialize(deserializer)?;
-        // A clock that was set back gave Go a negative duration.
-        Ok(nanos.map(|nanos| Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))))
-    }
 }

@@ -14,10 +14,11 @@ use super::{
     compensation::Compensation,
     error::{CompensationError, CompensationFailure},
     manager::{Compensate, Shared},
-    record::{CompensationRecord, CompensationStatus},
+    record::CompensationRecord,
 };
 use crate::{
     clock::{Stopwatch, Timestamp},
+    compensation_status::CompensationStatus,
     drive::{Drive, End, Evidence, Host, Ordered, Start},
     error::{Failure, StepError},
     event::{Change, StepIndex},

@@ -66,6 +66,9 @@ const GO: &[&str] = &[
     "CompensationManager.RegisterCompensation",
     "CompensationManager.RegisterSimple",
     "WorkflowCompensationFunc",
+    // Packages beside it.
+    "repository",
+    "testing",
 ];
 
 type Done = Ready<Result<(), StepError>>;
@@ -124,6 +127,15 @@ fn there() -> Vec<&'static str> {
         "SagaManager" => size_of::<SagaManager>(),
         "SagaStep" => size_of::<SagaStep>(),
         "TransactionalSaga" => size_of::<TransactionalSaga>(),
+        "RecordRepository" => size_of::<&dyn compensation::records::RecordRepository>(),
+        "MemoryRecords" => size_of::<compensation::records::MemoryRecords>(),
+        "SqliteRecords" => size_of::<compensation_sqlite::SqliteRecords>(),
+        "SagaRecords" => size_of::<compensation::SagaRecords>(),
+        "FailureInjector" => size_of::<compensation_testing::FailureInjector>(),
+        "CompensationRecorder" => size_of::<compensation_testing::CompensationRecorder>(),
+        "Mocks" => size_of::<compensation_testing::Mocks>(),
+        "TestActivity" => size_of::<compensation_testing::TestActivity>(),
+        "InjectedError" => size_of::<compensation_testing::InjectedError>(),
         // Of the standard library.
         "Display" => (),
         "source" => (),
@@ -136,7 +148,10 @@ fn there() -> Vec<&'static str> {
 fn rows() -> Vec<(&'static str, &'static str)> {
     let map = GUIDE.split("<!-- go -->").nth(1).expect("a map");
     let map = map.split("<!-- /go -->").next().expect("its end");
-    let rows = map.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows = map.lines().filter_map(|line| {
+        let line = line.strip_prefix("| `").or_else(|| line.strip_prefix("| package `"))?;
+        line.split_once("` | ")
+    });
     rows.map(|(go, rust)| (go, rust.trim_end_matches(" |"))).collect()
 }
 

@@ -88,7 +88,7 @@ fn a_disk_that_fails_while_a_saga_runs_loses_nothing() {
 saga: large
 steps:
   - name: a
-    run: head -c 300000 /dev/zero | tr '\\0' x; echo a >> effects
+    run: head -c 900000 /dev/zero | tr '\\0' x; echo a >> effects
     undo: echo undo a >> effects
   - name: b
     run: echo b >> effects
@@ -97,8 +97,8 @@ steps:
     );
     place.run(&["--id", "first", "--db", "other.db"]).code(0);
     fs::remove_file(place.file("effects")).expect("there");
-    // 200 blocks of 512 or 1,024 bytes: room for the start of the saga, and none for the output of `a`.
-    let limited = "trap '' XFSZ; ulimit -f 200; exec \"$0\" run saga.yaml --id x";
+    // 800 blocks of 512 or 1,024 bytes: room for the start of the saga, and none for the output of `a`.
+    let limited = "trap '' XFSZ; ulimit -f 800; exec \"$0\" run saga.yaml --id x";
     let mut child = Command::new("/bin/sh")
         .args(["-c", limited, PROGRAM])
         .current_dir(place.path())

@@ -1,7 +1,7 @@
 //! The program `compensation`: reads the command line, calls the verb, and ends with the exit code.
 
 #[cfg(not(unix))]
-compile_error!("this program runs commands in process groups, which only Unix has");
+compile_error!("this program runs commands in sessions, which only Unix has");
 
 mod args;
 mod commands;

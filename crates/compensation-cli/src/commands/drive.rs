@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::pin};
 
-use compensation::{EngineError, Notice, Report, SagaId};
+use compensation::{EngineError, Notice, Report, SagaId, repository::Summary};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::broadcast::error::RecvError,
@@ -18,7 +18,8 @@ use crate::{
     print::{self, Tone},
 };
 
-/// Waits for that work. A first signal lets what is in flight finish, a second stops at once.
+/// Waits for that work. A first signal lets what is in flight finish, a second stops at once. Where the work
+/// fails, what is in flight of other sagas finishes too.
 pub(super) async fn to_the_end<T>(
     context: &Context,
     session: &Session,
@@ -29,30 +30,39 @@ pub(super) async fn to_the_end<T>(
     let mut notices = session.engine.subscribe();
     let mut signals = Signals::listen()?;
     let mut drained: Option<JoinHandle<()>> = None;
+    let mut failed: Option<Error> = None;
     let several = ids.len() > 1;
     loop {
         tokio::select! {
             biased;
             notice = notices.recv() => tell(context, notice, several),
-            ended = &mut work => {
+            ended = &mut work, if failed.is_none() => {
                 while let Ok(notice) = notices.try_recv() {
                     tell(context, Ok(notice), several);
                 }
-                return ended.map_err(|error| match error {
-                    EngineError::Closing => stopped(context, ids),
-                    error => error.into(),
-                });
+                match ended {
+                    Ok(ended) => return Ok(ended),
+                    Err(EngineError::Closing) => return Err(stopped(context, ids)),
+                    Err(error) => failed = Some(error.into()),
+                }
+                if drained.is_none() {
+                    if session.engine.running() > 0 {
+                        say(context, "one failed; finishing what is in flight of the others");
+                    }
+                    drained = Some(drain(session));
+                }
             }
             () = signals.next() => {
                 if drained.is_some() {
-                    return Err(stopped(context, ids));
+                    return Err(failed.unwrap_or_else(|| stopped(context, ids)));
                 }
                 say(context, "finishing what is in flight; again to stop at once");
-                let engine = session.engine.clone();
-                drained = Some(tokio::spawn(async move { engine.drain().await }));
+                drained = Some(drain(session));
             }
             // Nothing is driven here any more, and what is waited for is driven elsewhere.
-            () = over(&mut drained), if drained.is_some() => return Err(stopped(context, ids)),
+            () = over(&mut drained), if drained.is_some() => {
+                return Err(failed.unwrap_or_else(|| stopped(context, ids)));
+            }
         }
     }
 }
@@ -95,6 +105,14 @@ pub(super) fn say(context: &Context, text: &str) {
     }
 }
 
+/// Says that somebody else drives a saga, whose end is waited for.
+pub(super) fn say_waits(context: &Context, saga: &Summary) {
+    if saga.owned && saga.head.status.is_open() {
+        let id = print::quoted(saga.id.as_str());
+        say(context, &format!("{id}: another process drives it; waiting for its end"));
+    }
+}
+
 fn tell(context: &Context, notice: Result<Notice, RecvError>, several: bool) {
     match notice {
         Ok(notice) if !context.json => print::progress(&notice, several),
@@ -103,6 +121,11 @@ fn tell(context: &Context, notice: Result<Notice, RecvError>, several: bool) {
         }
         _ => {}
     }
+}
+
+fn drain(session: &Session) -> JoinHandle<()> {
+    let engine = session.engine.clone();
+    tokio::spawn(async move { engine.drain().await })
 }
 
 async fn over(drained: &mut Option<JoinHandle<()>>) {

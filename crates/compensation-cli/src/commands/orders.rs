@@ -15,7 +15,7 @@ use crate::{
 pub(super) async fn undo(context: &Context, id: SagaId, order: Ordered) -> Result<Exit, Error> {
     let order = signed(order)?;
     let session = Session::open(context).await?;
-    session.file(&id).await?;
+    session.drivable(&id).await?;
     let ordered = session.engine.cancel(&id, order);
     drive(context, &session, &id, ordered).await
 }
@@ -23,7 +23,7 @@ pub(super) async fn undo(context: &Context, id: SagaId, order: Ordered) -> Resul
 pub(super) async fn retry(context: &Context, at: At, order: Ordered) -> Result<Exit, Error> {
     let order = signed(order)?;
     let session = Session::open(context).await?;
-    session.file(&at.id).await?;
+    session.drivable(&at.id).await?;
     let ordered = session.engine.retry(&at.id, &at.step, order);
     drive(context, &session, &at.id, ordered).await
 }
@@ -31,7 +31,7 @@ pub(super) async fn retry(context: &Context, at: At, order: Ordered) -> Result<E
 pub(super) async fn skip(context: &Context, at: At, order: Ordered) -> Result<Exit, Error> {
     let order = signed(order)?;
     let session = Session::open(context).await?;
-    session.file(&at.id).await?;
+    session.drivable(&at.id).await?;
     let ordered = session.engine.skip(&at.id, &at.step, order);
     drive(context, &session, &at.id, ordered).await
 }
@@ -44,7 +44,7 @@ pub(super) async fn done(
 ) -> Result<Exit, Error> {
     let order = signed(order)?;
     let session = Session::open(context).await?;
-    let model = session.file(&at.id).await?;
+    let model = session.drivable(&at.id).await?;
     let output = match output {
         None => None,
         Some(output) => {

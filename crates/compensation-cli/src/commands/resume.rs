@@ -1,11 +1,12 @@
 //! `resume`: drives what dead processes left to its end.
 
-use compensation::{EngineError, SagaId, Status, repository::Query};
+use compensation::{Engine, EngineError, SagaId, Status, repository::Query};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::{
     Context, drive,
-    session::{Session, exit, file_of},
+    session::{Session, check_secrets, exit, file_of},
 };
 use crate::{
     error::{Error, Exit},
@@ -17,25 +18,26 @@ const PAGE: usize = 500;
 
 pub(super) async fn resume(context: &Context, ids: Vec<SagaId>) -> Result<Exit, Error> {
     let session = Session::open(context).await?;
-    let ids = if ids.is_empty() {
-        left(&session).await?
-    } else {
-        for id in &ids {
-            session.file(id).await?;
+    let ids = if ids.is_empty() { left(&session).await? } else { ids };
+    let mut sagas = Vec::new();
+    for id in &ids {
+        let saga = session.load(id).await?;
+        let model = file_of(&saga)?;
+        if !saga.summary.head.status.is_final() {
+            check_secrets(&model)?;
         }
-        ids
-    };
+        sagas.push(saga.summary);
+    }
+    sagas.iter().for_each(|saga| drive::say_waits(context, saga));
     let work = async {
-        for id in &ids {
-            match session.engine.resume(id).await {
-                // Whoever has it drives it: its end is waited for all the same.
-                Ok(()) | Err(EngineError::OwnedElsewhere { .. } | EngineError::Held { .. }) => {}
-                Err(error) => return Err(error),
-            }
+        let mut sagas = JoinSet::new();
+        for id in ids.clone() {
+            let engine = session.engine.clone();
+            sagas.spawn(async move { finish(&engine, &id).await });
         }
-        for id in &ids {
-            match session.engine.wait(id).await {
-                Ok(_) | Err(EngineError::Held { .. }) => {}
+        while let Some(ended) = sagas.join_next().await {
+            match ended.unwrap_or(Err(EngineError::Closing)) {
+                Ok(()) | Err(EngineError::Held { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -43,6 +45,15 @@ pub(super) async fn resume(context: &Context, ids: Vec<SagaId>) -> Result<Exit, 
     };
     drive::to_the_end(context, &session, &ids, work).await?;
     result(context, &session, &ids).await
+}
+
+/// Drives it to its end, also one that an engine parked which could not run it.
+async fn finish(engine: &Engine, id: &SagaId) -> Result<(), EngineError> {
+    match engine.resume(id).await {
+        // Whoever has it drives it, and may die.
+        Ok(()) | Err(EngineError::OwnedElsewhere { .. }) => engine.finish(id).await.map(drop),
+        Err(error) => Err(error),
+    }
 }
 
 /// Every open saga of a file that nobody runs.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     Context, drive,
-    session::{Session, file_of},
+    session::{Session, check_secrets, file_of},
 };
 use crate::{
     args,
@@ -19,18 +19,17 @@ pub(super) async fn run(context: &Context, run: args::Run) -> Result<Exit, Error
     let object = run.input_json.as_deref().map(object).transpose()?;
     let input = Input::read(&run.input, object.as_deref()).map_err(Error::input)?;
     input.check(&model.saga, &model.input).map_err(Error::input)?;
-    if let Some(secret) = model.secrets.iter().find(|secret| std::env::var(secret).is_err()) {
-        let message =
-            format!("saga `{}` needs the environment variable {secret}: set it", model.saga);
-        return Err(Error::input(message));
-    }
+    check_secrets(&model)?;
     let id = run.id.unwrap_or_else(SagaId::random);
     let session = Session::create(context, saga.into()).await?;
     if let Some(there) = session.store.load(&id).await? {
         // A saga that this program could not run must not be undone by what it has of the same name.
         file_of(&there)?;
+        announce(context, &model.saga, &id);
+        drive::say_waits(context, &there.summary);
+    } else {
+        announce(context, &model.saga, &id);
     }
-    announce(context, &model.saga, &id);
     let work = session.engine.run(&model.saga, id.clone(), &input);
     let _ = drive::to_the_end(context, &session, std::slice::from_ref(&id), work).await?;
     drive::result(context, &session, &id).await

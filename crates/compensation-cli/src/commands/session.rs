@@ -66,6 +66,24 @@ impl Session {
     pub(super) async fn file(&self, id: &SagaId) -> Result<Model, Error> {
         file_of(&self.load(id).await?)
     }
+
+    /// The file of a saga that is to be driven on: what its steps and undos need must be there.
+    pub(super) async fn drivable(&self, id: &SagaId) -> Result<Model, Error> {
+        let model = self.file(id).await?;
+        check_secrets(&model)?;
+        Ok(model)
+    }
+}
+
+/// Without a secret each of its requests would fail, and a saga that only lacks a variable be undone.
+pub(super) fn check_secrets(model: &Model) -> Result<(), Error> {
+    match model.secrets.iter().find(|secret| std::env::var(secret).is_err()) {
+        None => Ok(()),
+        Some(secret) => Err(Error::input(format!(
+            "saga `{}` needs the environment variable {secret}: set it",
+            model.saga
+        ))),
+    }
 }
 
 /// The file that a saga was made from.

@@ -3,6 +3,7 @@
 mod attempt;
 mod guard;
 mod http;
+mod kill;
 mod pipes;
 mod shell;
 mod spill;

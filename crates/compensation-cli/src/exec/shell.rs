@@ -1,13 +1,23 @@
-//! Commands of `/bin/sh`, each in a process group of its own that never outlives its attempt.
+//! Commands of `/bin/sh`, each under a guard that lets nothing of it outlive its attempt.
 
-use std::{os::unix::process::ExitStatusExt, path::PathBuf, process::Stdio};
+use std::{
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{Child, Command};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use tokio::{
+    io::AsyncWriteExt,
+    process::{Child, ChildStdin, Command},
+};
 
 use super::{
     Failed,
-    guard::{NOT_STARTED, NOT_STARTED_CODE, VERB},
+    guard::{NOT_STARTED, NOT_STARTED_CODE, RELEASE, VERB},
+    kill,
     pipes::{self, Cut},
     spill,
     vars::Vars,
@@ -18,6 +28,10 @@ const STDERR_BYTES: usize = 8 * 1024;
 
 /// What is left for it beside our own words in the record of a failure.
 const SAID_BYTES: usize = STDERR_BYTES - 256;
+
+/// How often it is looked whether a guard has ended, how long between two looks.
+const LOOKS: u32 = 5_000;
+const LOOK: Duration = Duration::from_millis(1);
 
 /// Runs a command in that directory and returns what it says; `limit` is how much that may be, and
 /// without a limit it is thrown away.
@@ -45,18 +59,14 @@ pub(super) async fn run(
         .stdin(Stdio::piped())
         .stdout(if limit.is_some() { Stdio::piped() } else { Stdio::null() })
         .stderr(Stdio::piped())
-        .process_group(0)
         .kill_on_drop(true);
     vars.unset().iter().chain(&fitted.unset).for_each(|name| {
         process.env_remove(name);
     });
     process.envs(fitted.set.iter().map(|(name, value)| (name, value)));
     let mut child = process.spawn().map_err(not_started)?;
-    let group = Group::of(&child);
-    // While it is open, the guard knows that this process lives.
-    let alive = child.stdin.take();
-    let ended = read_and_wait(&mut child, limit).await;
-    drop(alive);
+    let mut guarded = Guarded::of(&mut child);
+    let ended = read_and_wait(&mut child, &mut guarded, limit).await;
     let (said, complained, status) = ended.map_err(|cut| match cut {
         Cut::TooLong => Failed::Unusable(format!(
             "it wrote more than {} bytes, and was killed: at most that much is kept as its output \
@@ -65,19 +75,18 @@ pub(super) async fn run(
         )),
         Cut::Lost(error) => Failed::Lost(format!("its output could not be read: {error}")),
     })?;
+    guarded.ended(status);
     if status.success() {
-        group.leave();
         return Ok(said);
     }
-    // What it left running must not go on beside an undo.
-    drop(group);
     Err(failure(status, &String::from_utf8_lossy(&complained)))
 }
 
 async fn read_and_wait(
     child: &mut Child,
+    guarded: &mut Guarded,
     limit: Option<usize>,
-) -> Result<(Vec<u8>, Vec<u8>, std::process::ExitStatus), Cut> {
+) -> Result<(Vec<u8>, Vec<u8>, ExitStatus), Cut> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let said = async {
         match stdout {
@@ -91,11 +100,13 @@ async fn read_and_wait(
             None => Ok(Vec::new()),
         }
     };
-    let ended = async { child.wait().await.map_err(Cut::Lost) };
-    tokio::try_join!(said, complained, ended)
+    let (said, complained) = tokio::try_join!(said, complained)?;
+    guarded.release().await;
+    let status = child.wait().await.map_err(Cut::Lost)?;
+    Ok((said, complained, status))
 }
 
-fn failure(status: std::process::ExitStatus, complained: &str) -> Failed {
+fn failure(status: ExitStatus, complained: &str) -> Failed {
     let complained = complained.trim();
     if status.code() == Some(NOT_STARTED_CODE) && complained.starts_with(NOT_STARTED) {
         return Failed::NotStarted { message: complained.to_owned(), retryable: true };
@@ -128,34 +139,61 @@ fn this_program() -> PathBuf {
     std::env::current_exe().unwrap_or_else(|_| PathBuf::from("compensation"))
 }
 
-/// The processes of one command, killed unless they may stay.
-struct Group(Option<Pid>);
+/// A guard with its command. Dropped before the guard's end, it ends both, and returns when they have.
+struct Guarded {
+    guard: Option<Pid>,
+    /// While it is open, the guard knows that this process lives and the attempt goes on.
+    pipe: Option<ChildStdin>,
+}
 
-impl Group {
-    fn of(child: &Child) -> Self {
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(id.and_then(Pid::from_raw))
+impl Guarded {
+    fn of(guard: &mut Child) -> Self {
+        let id = guard.id().and_then(|id| i32::try_from(id).ok());
+        Self { guard: id.and_then(Pid::from_raw), pipe: guard.stdin.take() }
     }
 
-    /// The command succeeded: what it left running was meant to.
-    fn leave(mut self) {
-        self.0 = None;
+    /// Everything was read: the guard may end as its command did.
+    async fn release(&mut self) {
+        if let Some(pipe) = &mut self.pipe {
+            // One that could not start its command is gone already.
+            let _ = pipe.write_all(RELEASE).await;
+        }
+    }
+
+    /// The guard has ended. After a failure it has killed what was left running, unless it was killed itself.
+    fn ended(&mut self, status: ExitStatus) {
+        if let Some(guard) = self.guard.take()
+            && status.code().is_none()
+        {
+            kill::started_by(guard, None);
+        }
     }
 }
 
-impl Drop for Group {
+impl Drop for Guarded {
     fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // There may be nobody left.
-            let _ = kill_process_group(group, Signal::KILL);
+        let Some(guard) = self.guard else { return };
+        drop(self.pipe.take());
+        // An undo may start as soon as this returns, so it can't be left to itself.
+        let has_ended = (0..LOOKS).any(|_| {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            let running = matches!(waitid(WaitId::Pid(guard), options), Ok(None));
+            if running {
+                thread::sleep(LOOK);
+            }
+            !running
+        });
+        if !has_ended {
+            // Its command has stopped it. What it might start before its own end is found by the session.
+            kill::started_by(guard, None);
+            let _ = kill_process(guard, Signal::KILL);
+            kill::started_by(guard, None);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::process::ExitStatus;
-
     use super::*;
 
     /// A raw status as `wait` gives it.

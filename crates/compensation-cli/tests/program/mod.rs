@@ -109,7 +109,13 @@ impl Place {
     /// Starts it beside the test. What its commands write to descriptor 3 comes out of it, up to the end of
     /// the last process that it started.
     pub(crate) fn start(&self, arguments: &[&str]) -> Started {
-        let plain = self.command(&[]);
+        self.start_with(&[], arguments)
+    }
+
+    /// As `start`, with those variables.
+    pub(crate) fn start_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Started {
+        let mut plain = self.command(&[]);
+        plain.envs(variables.iter().copied());
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", "exec \"$0\" \"$@\" 3>&1 >/dev/null", PROGRAM])

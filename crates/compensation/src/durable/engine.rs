@@ -125,7 +125,8 @@ impl Engine {
     pub async fn finish(&self, id: &SagaId) -> Result<Outcome, EngineError> {
         loop {
             let saga = self.load(id).await?;
-            if saga.summary.head.status.is_open() && !self.0.is_running(id) {
+            // A stuck one too: an engine may have parked it for want of its definition.
+            if !saga.summary.head.status.is_final() && !self.0.is_running(id) {
                 self.take_up(id).await?;
             }
             let ended = self.0.table().get(id).map(|running| running.ended.clone());

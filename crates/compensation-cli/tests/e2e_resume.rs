@@ -1,0 +1,133 @@
+//! `resume` beside other processes: what it refuses, whom it waits for, and what it does when one saga of
+//! several fails it.
+
+#![allow(clippy::expect_used, reason = "a test fails where its surroundings do")]
+
+mod program;
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use program::Place;
+
+/// Its second step says `ready` and waits at the gate of its saga.
+const WAITING: &str = "\
+saga: s
+steps:
+  - name: a
+    run: touch a-$SAGA_ID
+    undo: rm a-$SAGA_ID
+  - name: b
+    run: echo ready >&3; read line < gate-$SAGA_ID; touch b-$SAGA_ID
+    undo: rm -f b-$SAGA_ID
+";
+
+/// With a gate for each of those sagas.
+fn waiting(file: &str, ids: &[&str]) -> Place {
+    let place = Place::with(file);
+    for id in ids {
+        program::gate(&place.file(&format!("gate-{id}")));
+    }
+    place
+}
+
+/// Leaves a saga as a process does that dies at its gate.
+fn leave(place: &Place, id: &str) {
+    let mut started = place.start(&["run", "saga.yaml", "--id", id]);
+    started.wait_for("ready");
+    started.signal("-KILL");
+    started.end();
+}
+
+/// Kills the first process once the second waits for it, and looks for the undos.
+#[track_caller]
+fn is_taken_over_by(arguments: &[&str]) {
+    let place = waiting(WAITING, &["x"]);
+    let mut first = place.start(&["run", "saga.yaml", "--id", "x"]);
+    first.wait_for("ready");
+    let mut second = place.start(arguments);
+    second.wait_for_err("x: another process drives it; waiting for its end");
+    first.signal("-KILL");
+    first.end();
+    let (ended, said) = second.end();
+    ended.code(3).says("b: had been cut off by the end of its process");
+    assert_eq!((said.as_str(), place.left()), ("", vec!["gate-x".to_owned()]));
+}
+
+#[test]
+fn resume_takes_a_saga_over_when_the_process_that_drives_it_dies() {
+    is_taken_over_by(&["resume", "x"]);
+}
+
+#[test]
+fn run_takes_a_saga_over_when_the_process_that_drives_it_dies() {
+    is_taken_over_by(&["run", "saga.yaml", "--id", "x"]);
+}
+
+/// Without the variable the saga would fail, and be undone for it.
+#[test]
+fn what_drives_a_saga_on_asks_for_its_secrets_before_anything_changes() {
+    let named = WAITING.replace("steps:", "secrets: [API_TOKEN]\nsteps:");
+    let place = waiting(&named, &["x"]);
+    let token = [("API_TOKEN", "s3cret")];
+    let mut started = place.start_with(&token, &["run", "saga.yaml", "--id", "x"]);
+    started.wait_for("ready");
+    started.signal("-KILL");
+    started.end();
+    let before = place.show("x");
+    for verb in [&["resume", "x"][..], &["resume"], &["undo", "x", "--reason", "test"]] {
+        let refused = place.call(verb).code(2);
+        refused.says("saga `s` needs the environment variable API_TOKEN: set it");
+        assert_eq!(place.show("x"), before, "{verb:?}");
+    }
+    let resumed = place.command(&["resume", "x"]).envs(token).output();
+    assert_eq!(resumed.expect("it starts").status.code(), Some(3));
+    // What is over needs nothing.
+    place.call(&["resume", "x"]).code(3);
+}
+
+/// Another program that has the store locked, until its input ends.
+fn lock(place: &Place) -> Child {
+    let lock = "import sqlite3, sys\n\
+                db = sqlite3.connect('sagas.db', isolation_level=None, timeout=60)\n\
+                db.execute('BEGIN IMMEDIATE')\n\
+                print('locked', flush=True)\n\
+                sys.stdin.read()";
+    let mut foreign = Command::new("python3")
+        .args(["-c", lock])
+        .current_dir(place.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3");
+    let mut said = String::new();
+    let out = foreign.stdout.take().expect("piped");
+    BufReader::new(out).read_line(&mut said).expect("a line");
+    assert_eq!(said, "locked\n");
+    foreign
+}
+
+#[test]
+fn one_saga_that_fails_resume_lets_what_is_in_flight_of_the_others_finish() {
+    let idempotent = format!("{WAITING}    idempotent: true\n");
+    let place = waiting(&idempotent, &["mine", "other"]);
+    leave(&place, "mine");
+    let mut other = place.start(&["run", "saga.yaml", "--id", "other"]);
+    other.wait_for("ready");
+    let mut both = place.start(&["resume", "mine", "other"]);
+    both.wait_for("ready");
+    // Whether `other` has lost its driver can't be found out now.
+    let mut foreign = lock(&place);
+    both.wait_for_err("finishing what is in flight");
+    drop(foreign.stdin.take());
+    foreign.wait().expect("it ends");
+    program::open_gate(&place.file("gate-mine"));
+    let (ended, _) = both.end();
+    ended.code(1).says("another program has it locked");
+    assert!(place.has("b-mine"));
+    assert_eq!(place.show("mine")["steps"][1]["phase"], "done");
+    program::open_gate(&place.file("gate-other"));
+    other.end().0.code(0);
+}

@@ -1,0 +1,286 @@
+//! Workers and workflows on the server that `./server-tests` has started, and the ledger of a workflow's effects.
+
+use std::{
+    env,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use compensation_temporal::{CompensationExecutionRecord, Ending};
+use futures::StreamExt as _;
+use temporalio_client::{
+    Client, ClientOptions, Connection, ConnectionOptions, WorkflowCancelOptions,
+    WorkflowDescribeOptions, WorkflowFetchHistoryOptions, WorkflowGetResultOptions, WorkflowHandle,
+    WorkflowQueryOptions, WorkflowStartOptions, errors::WorkflowGetResultError,
+};
+use temporalio_sdk::{
+    Runtime, Worker, WorkerOptions,
+    workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions},
+};
+use temporalio_workflow::common::protos::temporal::api::enums::v1::EventType;
+
+use crate::{
+    ledger::{Ledger, PATIENCE},
+    trip::{Leg, Plan, Town, Trip, Wedge},
+};
+
+const ADDRESS: &str = "COMPENSATION_TEMPORAL_ADDRESS";
+const QUEUE: &str = "COMPENSATION_TEMPORAL_QUEUE";
+
+pub(crate) async fn connect() -> Client {
+    let address = env::var(ADDRESS)
+        .unwrap_or_else(|_| panic!("{ADDRESS} is not set: run these tests with ./server-tests"));
+    let target = format!("http://{address}").parse::<url::Url>().expect("host:port");
+    let options = ConnectionOptions::new(target).connect_timeout(PATIENCE).build();
+    let connection = Connection::connect(options).await.expect("the server is up");
+    Client::new(connection, ClientOptions::new("default").build()).expect("a namespace")
+}
+
+/// Polls a queue until it is told to stop.
+async fn work(queue: String, cached: usize, told: Option<tokio::sync::oneshot::Receiver<()>>) {
+    let runtime = Runtime::from_current_tokio(Default::default()).expect("inside tokio");
+    let options = WorkerOptions::new(queue)
+        .max_cached_workflows(cached)
+        // So long the tasks of a workflow wait for a worker that was killed.
+        .sticky_queue_schedule_to_start_timeout(Duration::from_secs(1))
+        .graceful_shutdown_period(Duration::ZERO)
+        .register_workflow::<Trip>()
+        .and_then(|options| options.register_workflow::<Wedge>())
+        .expect("two workflows")
+        .register_activities(Town)
+        .build();
+    let mut worker = Worker::new(&runtime, connect().await, options).expect("a worker");
+    let stop = worker.shutdown_handle();
+    if let Some(told) = told {
+        tokio::spawn(async move {
+            told.await.unwrap_or_default();
+            stop();
+        });
+    }
+    worker.run().await.expect("it polls until it is stopped");
+}
+
+/// A worker in this process, until it is dropped.
+pub(crate) struct InProcess {
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl InProcess {
+    fn start(queue: &str, cached: usize) -> Self {
+        let (stop, told) = tokio::sync::oneshot::channel();
+        let queue = queue.to_owned();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
+            runtime.block_on(work(queue, cached, Some(told)));
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap_or_default();
+        }
+    }
+}
+
+/// A worker in a process of its own, to be killed.
+pub(crate) struct OtherProcess(Child);
+
+impl OtherProcess {
+    /// Kills it as the kernel does: it can't say a word.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().expect("it runs");
+        self.0.wait().expect("it is gone");
+    }
+}
+
+impl Drop for OtherProcess {
+    fn drop(&mut self) {
+        self.0.kill().unwrap_or_default();
+        drop(self.0.wait());
+    }
+}
+
+/// What [`OtherProcess`] runs: it starts this very program again, with this test and a queue. Without a queue there is
+/// nothing to work on.
+#[tokio::test]
+async fn worker_process() {
+    if let Ok(queue) = env::var(QUEUE) {
+        work(queue, 100, None).await;
+    }
+}
+
+/// One workflow and all that belongs to it.
+pub(crate) struct Stage {
+    pub(crate) name: String,
+    client: Client,
+    ledger: Ledger,
+}
+
+pub(crate) type Closed = Result<usize, WorkflowGetResultError>;
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("trip-{}-{number}", std::process::id());
+        Self { name, client: connect().await, ledger: Ledger::new().await }
+    }
+
+    pub(crate) fn worker(&self) -> InProcess {
+        InProcess::start(&self.name, 100)
+    }
+
+    /// A worker that forgets every workflow at once, and replays it for each task.
+    pub(crate) fn forgetful_worker(&self) -> InProcess {
+        InProcess::start(&self.name, 0)
+    }
+
+    pub(crate) fn other_process(&self) -> OtherProcess {
+        let this = env::current_exe().expect("a path");
+        let mut worker = Command::new(this);
+        worker.args(["harness::worker_process", "--exact"]).env(QUEUE, &self.name);
+        OtherProcess(worker.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"))
+    }
+
+    /// Where activities tell what they do.
+    pub(crate) fn address(&self) -> String {
+        self.ledger.address.clone()
+    }
+
+    pub(crate) fn plan(&self, legs: impl IntoIterator<Item = Leg>) -> Plan {
+        Plan {
+            ledger: self.address(),
+            legs: legs.into_iter().collect(),
+            hold: false,
+            together: false,
+            parallel: 1,
+            renew_after: None,
+            carried: None,
+        }
+    }
+
+    pub(crate) async fn start(&self, plan: Plan) -> WorkflowHandle<Client, Trip> {
+        let options = WorkflowStartOptions::new(&self.name, &self.name)
+            // So long a task waits for an answer of a worker that was killed.
+            .task_timeout(Duration::from_secs(2))
+            .build();
+        let started = self.client.start_workflow(Trip::run, plan, options).await.expect("started");
+        drop(started);
+        // A handle without a run follows a workflow that continues as new.
+        self.client.get_workflow_handle::<Trip>(&self.name)
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What has happened out of Temporal, in order.
+    pub(crate) fn ledger(&self) -> Vec<String> {
+        self.ledger.lines()
+    }
+
+    /// Waits until that has happened so often.
+    pub(crate) async fn sees(&self, line: &str, times: usize) {
+        self.ledger.sees(line, times).await;
+    }
+
+    /// Lets an activity go on that waits.
+    pub(crate) fn open(&self, word: &str) {
+        self.ledger.open(word);
+    }
+}
+
+pub(crate) async fn cancel(handle: &WorkflowHandle<Client, Trip>) {
+    handle.cancel(WorkflowCancelOptions::default()).await.expect("a running workflow");
+}
+
+/// How the workflow closed, and by which status; its history replays without a difference.
+pub(crate) async fn closed(handle: &WorkflowHandle<Client, Trip>) -> (String, Closed) {
+    let result = handle.get_result(WorkflowGetResultOptions::default());
+    let result = tokio::time::timeout(PATIENCE, result).await.expect("it closes");
+    let description =
+        handle.describe(WorkflowDescribeOptions::default()).await.expect("it is there");
+    replay(handle).await;
+    (format!("{:?}", description.status()), result)
+}
+
+/// Waits until the history has what is looked for.
+async fn reaches(
+    handle: &WorkflowHandle<Client, Trip>,
+    reached: impl Fn(&[EventType]) -> bool,
+) -> Vec<EventType> {
+    let options = WorkflowFetchHistoryOptions::builder().wait_new_event(true).build();
+    let mut events = handle.fetch_history(options);
+    let mut kinds = Vec::new();
+    while !reached(&kinds) {
+        let event = tokio::time::timeout(PATIENCE, events.next()).await;
+        match event.unwrap_or_else(|_| panic!("it does not come to that: {kinds:?}")) {
+            Some(event) => kinds.push(event.expect("an event").event_type()),
+            None => panic!("it has ended without: {kinds:?}"),
+        }
+    }
+    kinds
+}
+
+/// Waits until a worker has seen the cancel, and tells whether it asked any activity to stop.
+pub(crate) async fn cancel_is_seen(handle: &WorkflowHandle<Client, Trip>) -> bool {
+    let kinds = reaches(handle, |kinds| {
+        let cancel = EventType::WorkflowExecutionCancelRequested;
+        let at = kinds.iter().position(|kind| *kind == cancel);
+        at.is_some_and(|at| kinds[at..].contains(&EventType::WorkflowTaskCompleted))
+    });
+    kinds.await.contains(&EventType::ActivityTaskCancelRequested)
+}
+
+/// Waits until so many activities are done, and the workflow knows.
+pub(crate) async fn knows(handle: &WorkflowHandle<Client, Trip>, done: usize) {
+    let known = |kinds: &[EventType]| {
+        let completed = kinds.iter().filter(|kind| **kind == EventType::ActivityTaskCompleted);
+        completed.count() == done && kinds.ends_with(&[EventType::WorkflowTaskCompleted])
+    };
+    reaches(handle, known).await;
+}
+
+/// The kinds of all events of a workflow that has closed.
+pub(crate) async fn events(handle: &WorkflowHandle<Client, Trip>) -> Vec<EventType> {
+    let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
+    let events = history.into_events().await.expect("a history");
+    events.iter().map(|event| event.event_type()).collect()
+}
+
+async fn replay(handle: &WorkflowHandle<Client, Trip>) {
+    let options = WorkflowReplayerOptions::new().register_workflow::<Trip>().expect("one").build();
+    let replayer = WorkflowReplayer::new(options).expect("a replayer");
+    let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
+    replayer.replay_workflow(history).await.expect("the same commands as the first time");
+}
+
+pub(crate) async fn records(
+    handle: &WorkflowHandle<Client, Trip>,
+) -> Vec<CompensationExecutionRecord> {
+    handle.query(Trip::records, (), WorkflowQueryOptions::default()).await.expect("an answer")
+}
+
+/// Name and status of every compensation.
+pub(crate) async fn statuses(handle: &WorkflowHandle<Client, Trip>) -> Vec<String> {
+    let records = records(handle).await;
+    records.iter().map(|record| format!("{} {}", record.activity_name, record.status)).collect()
+}
+
+/// The details of a cancelled workflow.
+pub(crate) fn ending(closed: Closed) -> Ending {
+    match closed {
+        Err(WorkflowGetResultError::Cancelled { details }) => {
+            details.deserialize().expect("an ending")
+        }
+        other => panic!("not cancelled: {other:?}"),
+    }
+}

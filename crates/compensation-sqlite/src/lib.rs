@@ -41,6 +41,7 @@
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
 
+mod commit;
 mod connection;
 mod error;
 mod options;

@@ -5,14 +5,14 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use super::{
     engine::Engine,
     error::{EngineError, Refusal},
     record,
     runner::Ended,
-    table::{Entering, Inner, told},
+    table::{Entered, Entering, Inner, told},
 };
 use crate::{
     drive::{Ordered, Refused},
@@ -20,10 +20,11 @@ use crate::{
     id::SagaId,
     outcome::Order,
     plan::Plan,
+    repository::StoredSaga,
 };
 
 /// A saga with a driver in this process.
-struct Driven {
+pub(super) struct Driven {
     ended: watch::Receiver<Option<Ended>>,
     /// There was nothing to drive when it was acquired, but for an order.
     idle: bool,
@@ -201,21 +202,44 @@ async fn drive(
     let place = inner.places.clone().acquire_owned().await;
     let permit = place.map_err(|_| EngineError::Closing)?;
     let saga = inner.acquire(id).await?;
-    let entered = loop {
-        match inner.enter_stored(&saga) {
-            Entering::New(entered) => break entered,
+    drive_owned(inner, &saga, permit, ordered).await
+}
+
+/// Drives a saga that this engine owns. Waits for the end of somebody who tries to start it meanwhile.
+pub(super) async fn drive_owned(
+    inner: &Arc<Inner>,
+    saga: &StoredSaga,
+    permit: OwnedSemaphorePermit,
+    ordered: Option<Ordered>,
+) -> Result<Option<Driven>, EngineError> {
+    loop {
+        match inner.enter_stored(saga) {
+            Entering::New(entered) => {
+                return begin(inner, saga, entered, permit, ordered).await.map(Some);
+            }
             Entering::Driven => return Ok(None),
             Entering::Starting(mut ended) => drop(told(&mut ended).await),
         }
-    };
+    }
+}
+
+/// Drives a saga that is new in the table. Where it can't be driven it is parked, alone, and its waiters are
+/// told.
+pub(super) async fn begin(
+    inner: &Arc<Inner>,
+    saga: &StoredSaga,
+    entered: Entered,
+    permit: OwnedSemaphorePermit,
+    ordered: Option<Ordered>,
+) -> Result<Driven, EngineError> {
     let ended = entered.joined.ended.clone();
-    let mut ready = inner.ready(&saga, entered, ordered.as_ref()).await?;
+    let mut ready = inner.ready(saga, entered, ordered.as_ref()).await?;
     let idle = ready.idle();
     if let Some(ordered) = ordered {
         ready.order(ordered);
     }
-    ready.spawn(inner.clone(), id.clone(), permit);
-    Ok(Some(Driven { ended, idle }))
+    ready.spawn(inner.clone(), saga.summary.id.clone(), permit);
+    Ok(Driven { ended, idle })
 }
 
 /// Looks after a saga again that was left because the store refused, or its driver died.

@@ -13,7 +13,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 use super::{
     control,
     error::EngineError,
-    table::{Entered, Entering, Inner, told},
+    table::{Entering, Inner},
 };
 use crate::{
     clock::{self, Timestamp},
@@ -150,35 +150,20 @@ pub(super) async fn take_over(
     }
 }
 
-/// Lets the ordinary runner drive a claimed saga.
+/// Lets the ordinary runner drive a claimed saga. What can't be driven has been parked, and said so.
 async fn hand_over(inner: &Arc<Inner>, saga: StoredSaga, place: OwnedSemaphorePermit) {
     match inner.enter_stored(&saga) {
-        Entering::New(entered) => drive(inner, &saga, entered, place).await,
+        Entering::New(entered) => {
+            let _ = control::begin(inner, &saga, entered, place, None).await;
+        }
         // Somebody who asked for it has acquired it meanwhile.
         Entering::Driven => {}
-        Entering::Starting(mut ended) => {
+        // In a task of its own, for that waits.
+        Entering::Starting(_) => {
             let inner = inner.clone();
             inner.runtime.clone().spawn(async move {
-                let _ = told(&mut ended).await;
-                match inner.enter_stored(&saga) {
-                    Entering::New(entered) => drive(&inner, &saga, entered, place).await,
-                    Entering::Driven => {}
-                    // Started once more: it is claimed, so somebody must look.
-                    Entering::Starting(_) => inner.stray(&saga.summary.id),
-                }
+                let _ = control::drive_owned(&inner, &saga, place, None).await;
             });
         }
-    }
-}
-
-async fn drive(
-    inner: &Arc<Inner>,
-    saga: &StoredSaga,
-    entered: Entered,
-    place: OwnedSemaphorePermit,
-) {
-    // Where it can't be driven it is parked, alone, and its waiters are told.
-    if let Ok(ready) = inner.ready(saga, entered, None).await {
-        ready.spawn(inner.clone(), saga.summary.id.clone(), place);
     }
 }

@@ -45,6 +45,7 @@ mod mock;
 mod recorder;
 pub mod records;
 pub mod scenarios;
+mod suite;
 
 pub use activity::{TestActivity, Violation};
 pub use faulty::{Faults, FaultyRepository};

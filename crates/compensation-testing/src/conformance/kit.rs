@@ -1,6 +1,6 @@
 //! What the suite's tests share: owners, and short words for sagas and entries.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use compensation::{
     SagaId, Status, Timestamp,
@@ -8,8 +8,6 @@ use compensation::{
 };
 
 use super::Fixture;
-
-pub(super) type Test = fn(Kit) -> Pin<Box<dyn Future<Output = ()>>>;
 
 /// One test's store, with one owner at hand.
 pub(super) struct Kit {
@@ -79,12 +77,3 @@ pub(super) fn append(key: SagaKey, seq: u32, status: Status) -> Append {
         Entry { at: Timestamp::from_millis(1_000 + i64::from(seq)), body: format!("[{seq}]") };
     Append { key, seq, entry, head: head(status) }
 }
-
-/// Names and wraps the tests of a file.
-macro_rules! tests {
-    ($($name:ident),* $(,)?) => {
-        pub(super) const TESTS: &[(&str, $crate::conformance::kit::Test)] =
-            &[$((stringify!($name), |kit| Box::pin($name(kit)))),*];
-    };
-}
-pub(super) use tests;

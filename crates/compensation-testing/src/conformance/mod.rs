@@ -32,6 +32,7 @@ use std::{process::ExitCode, sync::Arc};
 use compensation::repository::Repository;
 use libtest_mimic::{Arguments, Trial};
 
+use crate::suite;
 use kit::Kit;
 
 /// An empty store, and owners on it.
@@ -50,18 +51,6 @@ pub fn trials<F: Fixture>(
     store: &str,
     make: impl Fn() -> F + Clone + Send + 'static,
 ) -> Vec<Trial> {
-    let all = [writing::TESTS, owners::TESTS, reading::TESTS].concat();
-    let trial = |(name, test): (&'static str, kit::Test)| {
-        let make = make.clone();
-        Trial::test(format!("{store}::{name}"), move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()?;
-            let kit = Kit::new(make());
-            runtime.block_on(test(kit));
-            Ok(())
-        })
-    };
-    all.into_iter().map(trial).collect()
+    let tests = [writing::TESTS, owners::TESTS, reading::TESTS];
+    suite::trials(store, &tests, move || Kit::new(make()))
 }

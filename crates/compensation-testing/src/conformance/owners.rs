@@ -5,7 +5,8 @@ use compensation::{
     repository::{Acquired, ErrorKind},
 };
 
-use super::kit::{Kit, append, create, id, saga, tests};
+use super::kit::{Kit, append, create, id, saga};
+use crate::suite::tests;
 
 tests![
     what_is_owned_can_not_be_claimed,

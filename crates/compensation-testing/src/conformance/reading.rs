@@ -5,7 +5,8 @@ use compensation::{
     repository::{Created, Query},
 };
 
-use super::kit::{Kit, append, head, id, saga, tests};
+use super::kit::{Kit, append, head, id, saga};
+use crate::suite::tests;
 
 tests![
     what_is_not_there_is_not_loaded,

@@ -7,7 +7,8 @@ use compensation::{
     repository::{Append, Created, Entry, ErrorKind},
 };
 
-use super::kit::{Kit, append, create, head, id, saga, tests};
+use super::kit::{Kit, append, create, head, id, saga};
+use crate::suite::tests;
 
 tests![
     a_saga_that_is_created_is_loaded_as_it_was_given,

@@ -5,7 +5,8 @@ use compensation::{
     records::{RecordFilter, UndoRecord},
 };
 
-use super::kit::{Kit, at, made_at, over_at, tests};
+use super::kit::{Kit, at, made_at, over_at};
+use crate::suite::tests;
 
 tests![
     a_history_is_deleted_however_it_stands,

@@ -1,6 +1,6 @@
 //! What the suite's tests share: a repository at hand, and short words for records.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use compensation::{
     CompensationStatus, Timestamp,
@@ -8,8 +8,6 @@ use compensation::{
 };
 
 use super::Fixture;
-
-pub(super) type Test = fn(Kit) -> Pin<Box<dyn Future<Output = ()>>>;
 
 /// One test's repository.
 pub(super) struct Kit {
@@ -92,12 +90,3 @@ pub(super) fn over_at(millis: i64, workflow: &str, status: CompensationStatus) -
 pub(super) fn activities(records: &[UndoRecord]) -> Vec<&str> {
     records.iter().map(|record| record.activity_name.as_str()).collect()
 }
-
-/// Names and wraps the tests of a file.
-macro_rules! tests {
-    ($($name:ident),* $(,)?) => {
-        pub(super) const TESTS: &[(&str, $crate::records::kit::Test)] =
-            &[$((stringify!($name), |kit| Box::pin($name(kit)))),*];
-    };
-}
-pub(super) use tests;

@@ -5,7 +5,8 @@ use compensation::{
     records::{RecordFilter, RecordId, UndoRecord},
 };
 
-use super::kit::{Kit, activities, at, made_at, tests};
+use super::kit::{Kit, activities, at, made_at};
+use crate::suite::tests;
 
 tests![
     a_listing_is_newest_first,

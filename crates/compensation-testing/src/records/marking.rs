@@ -7,7 +7,8 @@ use compensation::{
     records::{RecordError, RecordId, UndoRecord},
 };
 
-use super::kit::{Kit, mark, tests};
+use super::kit::{Kit, mark};
+use crate::suite::tests;
 
 tests![
     every_legal_mark_is_made,

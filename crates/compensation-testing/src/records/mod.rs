@@ -34,6 +34,7 @@ use std::{process::ExitCode, sync::Arc};
 use compensation::records::RecordRepository;
 use libtest_mimic::{Arguments, Trial};
 
+use crate::suite;
 use kit::Kit;
 
 /// An empty repository of records, and ways into it.
@@ -78,19 +79,6 @@ pub fn trials<F: Fixture>(
     store: &str,
     make: impl Fn() -> F + Clone + Send + 'static,
 ) -> Vec<Trial> {
-    let all =
-        [saving::TESTS, marking::TESTS, reading::TESTS, listing::TESTS, ending::TESTS].concat();
-    let trial = |(name, test): (&'static str, kit::Test)| {
-        let make = make.clone();
-        Trial::test(format!("{store}::{name}"), move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()?;
-            let kit = Kit::new(make());
-            runtime.block_on(test(kit));
-            Ok(())
-        })
-    };
-    all.into_iter().map(trial).collect()
+    let tests = [saving::TESTS, marking::TESTS, reading::TESTS, listing::TESTS, ending::TESTS];
+    suite::trials(store, &tests, move || Kit::new(make()))
 }

@@ -5,7 +5,8 @@ use compensation::{
     records::{RecordId, UndoRecord},
 };
 
-use super::kit::{Kit, activities, made_at, tests};
+use super::kit::{Kit, activities, made_at};
+use crate::suite::tests;
 
 tests![
     what_is_not_there_is_not_found,

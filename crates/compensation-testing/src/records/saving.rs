@@ -10,7 +10,8 @@ use compensation::{
     repository::ErrorKind,
 };
 
-use super::kit::{Kit, at, made_at, tests};
+use super::kit::{Kit, at, made_at};
+use crate::suite::tests;
 
 tests![
     a_record_is_read_back_as_it_was_saved,

@@ -1,6 +1,6 @@
 //! `resume`: drives what dead processes left to its end.
 
-use compensation::{Engine, EngineError, SagaId, Status, repository::Query};
+use compensation::{EngineError, SagaId, Status, repository::Query};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -33,7 +33,7 @@ pub(super) async fn resume(context: &Context, ids: Vec<SagaId>) -> Result<Exit, 
         let mut sagas = JoinSet::new();
         for id in ids.clone() {
             let engine = session.engine.clone();
-            sagas.spawn(async move { finish(&engine, &id).await });
+            sagas.spawn(async move { engine.finish(&id).await.map(drop) });
         }
         while let Some(ended) = sagas.join_next().await {
             match ended.unwrap_or(Err(EngineError::Closing)) {
@@ -45,15 +45,6 @@ pub(super) async fn resume(context: &Context, ids: Vec<SagaId>) -> Result<Exit, 
     };
     drive::to_the_end(context, &session, &ids, work).await?;
     result(context, &session, &ids).await
-}
-
-/// Drives it to its end, also one that an engine parked which could not run it.
-async fn finish(engine: &Engine, id: &SagaId) -> Result<(), EngineError> {
-    match engine.resume(id).await {
-        // Whoever has it drives it, and may die.
-        Ok(()) | Err(EngineError::OwnedElsewhere { .. }) => engine.finish(id).await.map(drop),
-        Err(error) => Err(error),
-    }
 }
 
 /// Every open saga of a file that nobody runs.

@@ -192,9 +192,10 @@ impl Ready {
     /// Whether an order would let a saga go on by a definition that is not its own, with no way back.
     fn leads_astray(&self, ordered: &Ordered) -> bool {
         let Ordered::Change { change, .. } = ordered else { return false };
-        let Some(mut after) = self.drive.after(*change).filter(|_| self.changed) else {
+        if !self.changed {
             return false;
-        };
+        }
+        let Some(mut after) = self.drive.after(*change) else { return false };
         let forward = after.status().is_open() && !after.is_backward();
         forward && after.apply(Change::CancelRequested).is_err()
     }

@@ -44,6 +44,7 @@ pub struct Readme;
 mod commit;
 mod connection;
 mod error;
+mod mail;
 mod options;
 mod owner;
 mod read;
@@ -60,8 +61,8 @@ use std::{
 use compensation::{
     SagaId, Timestamp,
     repository::{
-        Acquired, Append, Counts, Created, NewSaga, Page, Pending, Query, Repository,
-        RepositoryError, SagaKey, StoredSaga,
+        Acquired, Append, Counts, Created, Letter, NewSaga, Page, Pending, Posted, Query, Reply,
+        Repository, RepositoryError, SagaKey, StoredSaga,
     },
 };
 
@@ -163,5 +164,39 @@ impl Repository for SqliteRepository {
 
     fn purge(&self, before: Timestamp, limit: usize) -> Pending<'_, u64> {
         Box::pin(self.writer.ask(move |reply| Work::Purge(before, limit, reply)))
+    }
+
+    fn post(&self, letter: Letter) -> Pending<'_, Posted> {
+        Box::pin(self.writer.ask(|reply| Work::Post(letter, reply)))
+    }
+
+    fn inbox(&self, limit: usize) -> Pending<'_, Vec<Letter>> {
+        Box::pin(async move {
+            // Asked several times a second: only where there is a letter does it cost a write.
+            if !self.readers.read(|db, _| mail::any(db)).await? {
+                return Ok(Vec::new());
+            }
+            self.writer.ask(move |reply| Work::Inbox(limit, reply)).await
+        })
+    }
+
+    fn answer(&self, key: &str, answer: String) -> Pending<'_, ()> {
+        let key = key.to_owned();
+        Box::pin(self.writer.ask(|reply| Work::Answer(key, answer, reply)))
+    }
+
+    fn reply(&self, key: &str) -> Pending<'_, Reply> {
+        let key = key.to_owned();
+        Box::pin(self.readers.read(move |db, _| mail::reply(db, &key)))
+    }
+
+    fn withdraw(&self, key: &str) -> Pending<'_, bool> {
+        let key = key.to_owned();
+        Box::pin(self.writer.ask(|reply| Work::Withdraw(key, reply)))
+    }
+
+    /// SQLite tells nobody.
+    fn changed(&self) -> Pending<'_, ()> {
+        Box::pin(std::future::pending())
     }
 }

@@ -106,8 +106,10 @@ impl Readers {
 
 fn list(connection: &Connection, readers: &Readers, query: &Query) -> rusqlite::Result<Page> {
     let limit = if query.limit == 0 { PAGE } else { query.limit };
-    let mut wanted = format!("SELECT {SUMMARY} WHERE saga.key < ?");
-    let mut values = vec![Value::from(query.after.map_or(i64::MAX, |key| key.0))];
+    let (beyond, first, order) =
+        if query.oldest_first { (">", 0, "ASC") } else { ("<", i64::MAX, "DESC") };
+    let mut wanted = format!("SELECT {SUMMARY} WHERE saga.key {beyond} ?");
+    let mut values = vec![Value::from(query.after.map_or(first, |key| key.0))];
     if !query.status.is_empty() {
         let marks = vec!["?"; query.status.len()].join(", ");
         wanted.push_str(&format!(" AND saga.status IN ({marks})"));
@@ -122,7 +124,19 @@ fn list(connection: &Connection, readers: &Readers, query: &Query) -> rusqlite::
         wanted.push_str(" AND saga.plan IN (SELECT plan.id FROM plan WHERE plan.name = ?)");
         values.push(name.clone().into());
     }
-    wanted.push_str(" ORDER BY saga.key DESC LIMIT ?");
+    if let Some(text) = &query.text {
+        wanted.push_str(
+            " AND (instr(lower(saga.id), lower(?)) OR instr(lower(saga.reason), lower(?)))",
+        );
+        values.extend([Value::from(text.clone()), text.clone().into()]);
+    }
+    for (moment, than) in [(query.created_from, ">="), (query.created_before, "<")] {
+        if let Some(moment) = moment {
+            wanted.push_str(&format!(" AND saga.created {than} ?"));
+            values.push(moment.as_millis().into());
+        }
+    }
+    wanted.push_str(&format!(" ORDER BY saga.key {order} LIMIT ?"));
     values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
     let mut alive = Alive::new(&readers.path, readers.own);
     let mut select = connection.prepare_cached(&wanted)?;

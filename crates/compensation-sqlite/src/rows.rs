@@ -47,7 +47,8 @@ impl<'a> Alive<'a> {
         Self { database, own, known: HashMap::new() }
     }
 
-    fn owns(&mut self, owner: Option<i64>) -> bool {
+    /// Whether that owner is there and lives.
+    pub(crate) fn owns(&mut self, owner: Option<i64>) -> bool {
         let database = self.database;
         owner.is_some_and(|owner| {
             owner == self.own

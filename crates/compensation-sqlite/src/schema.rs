@@ -11,7 +11,9 @@ use crate::error::classify;
 const APPLICATION: i32 = 0x7361_6761;
 
 /// The schema that this program knows. Raised with each change of the tables.
-const VERSION: i32 = 1;
+///
+/// 1: sagas, and records of undos. 2: letters to sagas.
+const VERSION: i32 = 2;
 
 /// `saga` holds a saga's head and journal entry 0, `journal` all further entries: a saga's start is one
 /// row. Keys rise with time, so that new rows share pages; the caller's ids have an index of their own.
@@ -77,13 +79,16 @@ FROM saga JOIN plan ON plan.id = saga.plan;
 enum Kind {
     Empty,
     Ours,
+    /// Ours, of this older schema.
+    Older(i32),
 }
 
-/// Makes the tables in an empty file; refuses files that are not ours. Nothing of a refused file changes.
+/// Makes the tables in an empty file, and what is missing in one of an older schema; refuses files that are not
+/// ours. Nothing of a refused file changes.
 pub(crate) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), RepositoryError> {
     match look(connection, path)? {
         Kind::Ours => journal_ahead(connection, path),
-        Kind::Empty => {
+        Kind::Empty | Kind::Older(_) => {
             journal_ahead(connection, path)?;
             make(connection, path)
         }
@@ -100,6 +105,7 @@ fn look(connection: &Connection, path: &Path) -> Result<Kind, RepositoryError> {
     let refused = |why: String| Err(RepositoryError::new(ErrorKind::Permanent, why));
     match (number("application_id")?, number("user_version")?) {
         (APPLICATION, VERSION) => Ok(Kind::Ours),
+        (APPLICATION, older @ 1..VERSION) => Ok(Kind::Older(older)),
         (APPLICATION, newer) => refused(format!(
             "can't open `{place}`: a newer version of this program wrote it (schema {newer}, and this \
              one knows {VERSION}): use that version"
@@ -143,10 +149,20 @@ fn make(connection: &mut Connection, path: &Path) -> Result<(), RepositoryError>
     let make =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     // Another process may have been faster.
-    if let Kind::Empty = look(&make, path)? {
+    let from = match look(&make, path)? {
+        Kind::Ours => VERSION,
+        Kind::Older(version) => version,
+        Kind::Empty => 0,
+    };
+    if from < 1 {
         make.execute_batch(TABLES).map_err(failed)?;
         make.execute_batch(crate::records::TABLES).map_err(failed)?;
         make.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
+    }
+    if from < 2 {
+        make.execute_batch(crate::mail::TABLES).map_err(failed)?;
+    }
+    if from < VERSION {
         make.pragma_update(None, "user_version", VERSION).map_err(failed)?;
     }
     make.commit().map_err(failed)

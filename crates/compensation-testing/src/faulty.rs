@@ -8,8 +8,8 @@ use std::sync::{
 use compensation::{
     SagaId, Timestamp,
     repository::{
-        Acquired, Append, Counts, Created, ErrorKind, NewSaga, Page, Pending, Query, Repository,
-        RepositoryError, SagaKey, StoredSaga,
+        Acquired, Append, Counts, Created, ErrorKind, Letter, NewSaga, Page, Pending, Posted,
+        Query, Reply, Repository, RepositoryError, SagaKey, StoredSaga,
     },
 };
 use tokio::sync::watch;
@@ -241,5 +241,41 @@ impl<R: Repository> Repository for FaultyRepository<R> {
             let call = Box::pin(async move { self.inner.purge(before, limit).await });
             self.faults.call(call, false).await
         })
+    }
+
+    fn post(&self, letter: Letter) -> Pending<'_, Posted> {
+        Box::pin(async move {
+            let call = Box::pin(async move { self.inner.post(letter).await });
+            self.faults.call(call, false).await
+        })
+    }
+
+    /// Not one of the calls that fail on order: an engine looks by itself, several times a second.
+    fn inbox(&self, limit: usize) -> Pending<'_, Vec<Letter>> {
+        self.inner.inbox(limit)
+    }
+
+    fn answer(&self, key: &str, answer: String) -> Pending<'_, ()> {
+        let key = key.to_owned();
+        Box::pin(async move {
+            let call = Box::pin(async move { self.inner.answer(&key, answer).await });
+            self.faults.call(call, false).await
+        })
+    }
+
+    fn reply(&self, key: &str) -> Pending<'_, Reply> {
+        self.inner.reply(key)
+    }
+
+    fn withdraw(&self, key: &str) -> Pending<'_, bool> {
+        let key = key.to_owned();
+        Box::pin(async move {
+            let call = Box::pin(async move { self.inner.withdraw(&key).await });
+            self.faults.call(call, false).await
+        })
+    }
+
+    fn changed(&self) -> Pending<'_, ()> {
+        self.inner.changed()
     }
 }

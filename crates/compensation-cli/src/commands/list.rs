@@ -16,6 +16,7 @@ pub(super) async fn list(context: &Context, list: args::List) -> Result<Exit, Er
         name: list.name,
         after: list.after.map(SagaKey),
         limit: list.limit as usize,
+        ..Query::default()
     };
     let page = session.engine.list(query).await?;
     if context.json {

@@ -90,6 +90,7 @@ impl Session<'_> {
         }
         for &(key, status) in &old {
             self.db.prepare_cached("DELETE FROM journal WHERE saga = ?1")?.execute([key])?;
+            self.db.prepare_cached("DELETE FROM letter WHERE saga = ?1")?.execute([key])?;
             self.db.prepare_cached("DELETE FROM saga WHERE key = ?1")?.execute([key])?;
             self.ledger.count(Some(status), None);
         }

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use compensation::{
     SagaId, Timestamp,
-    repository::{Acquired, Append, Created, NewSaga, RepositoryError, SagaKey, StoredSaga},
+    repository::{
+        Acquired, Append, Created, Letter, NewSaga, Posted, RepositoryError, SagaKey, StoredSaga,
+    },
 };
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::ledger::Ledger;
+use crate::mail;
 
 /// What a piece of work may use while its transaction is open.
 pub(super) struct Session<'a> {
@@ -29,6 +32,10 @@ pub(crate) enum Work {
     Claim(usize, Answer<Vec<StoredSaga>>),
     Acquire(SagaId, Answer<Acquired>),
     Purge(Timestamp, usize, Answer<u64>),
+    Post(Letter, Answer<Posted>),
+    Inbox(usize, Answer<Vec<Letter>>),
+    Answer(String, String, Answer<()>),
+    Withdraw(String, Answer<bool>),
 }
 
 /// An answer that waits for the commit.
@@ -69,6 +76,15 @@ impl Work {
             Self::Claim(limit, to) => to.answer = Some(Ok(session.claim(*limit)?)),
             Self::Acquire(id, to) => to.answer = Some(Ok(session.acquire(id)?)),
             Self::Purge(before, limit, to) => to.answer = Some(Ok(session.purge(*before, *limit)?)),
+            Self::Post(letter, to) => to.answer = Some(Ok(mail::post(session.db, letter)?)),
+            Self::Inbox(limit, to) => {
+                let letters = mail::inbox(session.db, session.path, session.owner, *limit)?;
+                to.answer = Some(Ok(letters));
+            }
+            Self::Answer(key, text, to) => {
+                to.answer = Some(Ok(mail::answer(session.db, key, text)?));
+            }
+            Self::Withdraw(key, to) => to.answer = Some(Ok(mail::withdraw(session.db, key)?)),
         }
         Ok(())
     }
@@ -86,9 +102,16 @@ impl Work {
     fn end(self, error: Option<RepositoryError>) -> Vec<SagaKey> {
         match self {
             Self::Create(_, to) => drop(to.send(error)),
-            Self::Append(_, to) | Self::Park(_, _, to) | Self::Release(_, to) => {
+            Self::Append(_, to)
+            | Self::Park(_, _, to)
+            | Self::Release(_, to)
+            | Self::Answer(_, _, to) => {
                 let _ = to.send(error);
             }
+            Self::Post(_, to) => drop(to.send(error)),
+            // Letters that nobody waited for are handed out again.
+            Self::Inbox(_, to) => drop(to.send(error)),
+            Self::Withdraw(_, to) => drop(to.send(error)),
             Self::Recover(to) | Self::Purge(_, _, to) => drop(to.send(error)),
             Self::Claim(_, to) => {
                 let strays = to.send(error).unwrap_or_default();

@@ -23,6 +23,7 @@
 //! ```
 
 mod kit;
+mod mail;
 mod owners;
 mod reading;
 mod writing;
@@ -51,6 +52,6 @@ pub fn trials<F: Fixture>(
     store: &str,
     make: impl Fn() -> F + Clone + Send + 'static,
 ) -> Vec<Trial> {
-    let tests = [writing::TESTS, owners::TESTS, reading::TESTS];
+    let tests = [writing::TESTS, owners::TESTS, reading::TESTS, mail::TESTS];
     suite::trials(store, &tests, move || Kit::new(make()))
 }

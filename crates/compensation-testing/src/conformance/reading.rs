@@ -14,6 +14,9 @@ tests![
     a_listing_comes_in_pages_without_overlap,
     a_listing_can_be_limited_to_some_statuses,
     a_listing_can_be_limited_to_one_definition,
+    a_listing_can_be_limited_to_a_text_in_id_or_reason,
+    a_listing_can_be_limited_to_a_span_of_time,
+    a_listing_can_be_oldest_first_in_pages,
     a_listing_tells_who_is_owned,
     counts_follow_every_change,
     purging_deletes_only_what_is_final_and_old,
@@ -78,6 +81,43 @@ async fn a_listing_can_be_limited_to_one_definition(kit: Kit) {
     assert_eq!(ids(&kit, named("order")).await, ["b"]);
     assert_eq!(ids(&kit, named("trip")).await, ["a"]);
     assert!(ids(&kit, named("none")).await.is_empty());
+}
+
+async fn a_listing_can_be_limited_to_a_text_in_id_or_reason(kit: Kit) {
+    kit.ended("order-1", Status::Stuck, 2_000).await;
+    kit.create("Order-2").await;
+    kit.create("trip%3").await;
+    let with = |text: &str| Query { text: Some(text.to_owned()), ..Query::default() };
+    assert_eq!(ids(&kit, with("ORDER-")).await, ["Order-2", "order-1"]);
+    assert_eq!(ids(&kit, with("a Person")).await, ["order-1"]);
+    assert_eq!(ids(&kit, with("%")).await, ["trip%3"]);
+    assert!(ids(&kit, with("nowhere")).await.is_empty());
+}
+
+async fn a_listing_can_be_limited_to_a_span_of_time(kit: Kit) {
+    for (text, at) in [("a", 1_000), ("b", 2_000), ("c", 3_000)] {
+        let mut saga = saga(text);
+        saga.entry.at = Timestamp::from_millis(at);
+        kit.store.create(saga).await.expect("a start");
+    }
+    let span = |from: Option<i64>, before: Option<i64>| Query {
+        created_from: from.map(Timestamp::from_millis),
+        created_before: before.map(Timestamp::from_millis),
+        ..Query::default()
+    };
+    assert_eq!(ids(&kit, span(Some(2_000), None)).await, ["c", "b"]);
+    assert_eq!(ids(&kit, span(None, Some(2_000))).await, ["a"]);
+    assert_eq!(ids(&kit, span(Some(1_001), Some(3_000))).await, ["b"]);
+}
+
+async fn a_listing_can_be_oldest_first_in_pages(kit: Kit) {
+    for text in ["a", "b", "c"] {
+        kit.create(text).await;
+    }
+    let mut query = Query { oldest_first: true, limit: 2, ..Query::default() };
+    assert_eq!(ids(&kit, query.clone()).await, ["a", "b"]);
+    query.after = kit.store.list(query.clone()).await.expect("a page").next;
+    assert_eq!(ids(&kit, query).await, ["c"]);
 }
 
 async fn a_listing_tells_who_is_owned(kit: Kit) {

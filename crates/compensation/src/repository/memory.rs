@@ -5,9 +5,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use tokio::sync::Notify;
+
 use super::{
-    Acquired, Append, Counts, Created, Entry, ErrorKind, Head, NewSaga, Page, Pending, Query,
-    Repository, RepositoryError, SagaKey, StoredSaga, Summary,
+    Acquired, Append, Counts, Created, Entry, ErrorKind, Head, KEEP_ANSWERS, Letter, NewSaga, Page,
+    Pending, Posted, Query, Reply, Repository, RepositoryError, SagaKey, StoredSaga, Summary,
 };
 use crate::{clock::Timestamp, id::SagaId, status::Status};
 
@@ -33,6 +35,8 @@ const PAGE: usize = 50;
 #[derive(Debug)]
 pub struct MemoryRepository {
     data: Arc<Mutex<Data>>,
+    /// Told of every letter and every answer.
+    mail: Arc<Notify>,
     owner: u64,
 }
 
@@ -44,6 +48,16 @@ struct Data {
     /// Owners that are alive.
     alive: Vec<u64>,
     last_owner: u64,
+    /// In the order of their posting.
+    letters: Vec<Posting>,
+}
+
+#[derive(Debug)]
+struct Posting {
+    letter: Letter,
+    saga: i64,
+    taken: bool,
+    answer: Option<String>,
 }
 
 #[derive(Debug)]
@@ -61,16 +75,16 @@ impl MemoryRepository {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self::on(Arc::default())
+        Self::on(Arc::default(), Arc::default())
     }
 
     /// A further owner on the same data.
     #[must_use]
     pub fn another_owner(&self) -> Self {
-        Self::on(self.data.clone())
+        Self::on(self.data.clone(), self.mail.clone())
     }
 
-    fn on(data: Arc<Mutex<Data>>) -> Self {
+    fn on(data: Arc<Mutex<Data>>, mail: Arc<Notify>) -> Self {
         let owner = {
             let mut data = lock(&data);
             data.last_owner += 1;
@@ -78,7 +92,7 @@ impl MemoryRepository {
             data.alive.push(owner);
             owner
         };
-        Self { data, owner }
+        Self { data, mail, owner }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Data, u64) -> T) -> T {
@@ -140,9 +154,65 @@ impl Data {
         })
     }
 
+    fn letter(&mut self, key: &str) -> Option<&mut Posting> {
+        self.letters.iter_mut().find(|posting| posting.letter.key == key)
+    }
+
+    fn post(&mut self, letter: Letter) -> Posted {
+        let Some(&saga) = self.keys.get(&letter.saga) else { return Posted::Absent };
+        let old = letter.at.earlier_by(KEEP_ANSWERS);
+        self.letters.retain(|posting| posting.answer.is_none() || posting.letter.at >= old);
+        if self.letter(&letter.key).is_none() {
+            self.letters.push(Posting { letter, saga, taken: false, answer: None });
+        }
+        Posted::Waits
+    }
+
+    fn inbox(&mut self, owner: u64, limit: usize) -> Vec<Letter> {
+        let mine = |posting: &Posting| {
+            let row = self.rows.get(&posting.saga);
+            row.is_some_and(|row| row.owner == Some(owner) || self.is_free(row))
+        };
+        let wanted: Vec<_> = (0..self.letters.len())
+            .filter(|&place| self.letters[place].answer.is_none() && mine(&self.letters[place]))
+            .take(limit)
+            .collect();
+        wanted.into_iter().map(|place| self.letters[place].hand_out()).collect()
+    }
+
     fn take(&mut self, key: i64, owner: u64) -> Option<StoredSaga> {
         self.rows.get_mut(&key)?.owner = Some(owner);
         self.stored(key)
+    }
+}
+
+impl Posting {
+    fn hand_out(&mut self) -> Letter {
+        self.taken = true;
+        self.letter.clone()
+    }
+
+    fn reply(&self) -> Reply {
+        match &self.answer {
+            Some(answer) => Reply::Answered(answer.clone()),
+            None if self.taken => Reply::Taken,
+            None => Reply::Waits,
+        }
+    }
+}
+
+impl Query {
+    fn wants(&self, row: &Row) -> bool {
+        let created = row.journal.first().map_or(Timestamp::from_millis(0), |entry| entry.at);
+        let contains = |text: &str| {
+            let found = |place: &str| place.to_ascii_lowercase().contains(text);
+            found(row.id.as_str()) || row.head.reason.as_deref().is_some_and(found)
+        };
+        (self.status.is_empty() || self.status.contains(&row.head.status))
+            && self.name.as_deref().is_none_or(|name| *name == *row.name)
+            && self.created_from.is_none_or(|from| created >= from)
+            && self.created_before.is_none_or(|before| created < before)
+            && self.text.as_deref().is_none_or(|text| contains(&text.to_ascii_lowercase()))
     }
 }
 
@@ -266,13 +336,15 @@ impl Repository for MemoryRepository {
     fn list(&self, query: Query) -> Pending<'_, Page> {
         let page = self.with(|data, _| {
             let limit = if query.limit == 0 { PAGE } else { query.limit };
-            let before = query.after.map_or(i64::MAX, |key| key.0);
-            let wanted = |row: &Row| {
-                (query.status.is_empty() || query.status.contains(&row.head.status))
-                    && query.name.as_deref().is_none_or(|name| *name == *row.name)
+            let found: Vec<_> = if query.oldest_first {
+                let after = query.after.map_or(0, |key| key.0.saturating_add(1));
+                let rows = data.rows.range(after..).filter(|(_, row)| query.wants(row));
+                rows.take(limit).collect()
+            } else {
+                let before = query.after.map_or(i64::MAX, |key| key.0);
+                let rows = data.rows.range(..before).rev().filter(|(_, row)| query.wants(row));
+                rows.take(limit).collect()
             };
-            let rows = data.rows.range(..before).rev().filter(|(_, row)| wanted(row));
-            let found: Vec<_> = rows.take(limit).collect();
             let next = (found.len() == limit).then(|| found.last()).flatten();
             Page {
                 next: next.map(|(key, _)| SagaKey(**key)),
@@ -306,8 +378,52 @@ impl Repository for MemoryRepository {
                     data.keys.remove(&row.id);
                 }
             }
+            data.letters.retain(|posting| data.rows.contains_key(&posting.saga));
             keys.len() as u64
         });
         Box::pin(async move { Ok(purged) })
+    }
+    fn post(&self, letter: Letter) -> Pending<'_, Posted> {
+        let posted = self.with(|data, _| data.post(letter));
+        self.mail.notify_waiters();
+        Box::pin(async move { Ok(posted) })
+    }
+
+    fn inbox(&self, limit: usize) -> Pending<'_, Vec<Letter>> {
+        let letters = self.with(|data, owner| data.inbox(owner, limit));
+        Box::pin(async move { Ok(letters) })
+    }
+
+    fn answer(&self, key: &str, answer: String) -> Pending<'_, ()> {
+        self.with(|data, _| {
+            if let Some(posting) = data.letter(key) {
+                posting.answer.get_or_insert(answer);
+            }
+        });
+        self.mail.notify_waiters();
+        Box::pin(async { Ok(()) })
+    }
+
+    fn reply(&self, key: &str) -> Pending<'_, Reply> {
+        let reply = self.with(|data, _| data.letter(key).map_or(Reply::Absent, |it| it.reply()));
+        Box::pin(async move { Ok(reply) })
+    }
+
+    fn withdraw(&self, key: &str) -> Pending<'_, bool> {
+        let forgotten = self.with(|data, _| {
+            let is_held = |it: &Posting| it.taken && it.answer.is_none();
+            data.letters.retain(|it| it.letter.key != key || is_held(it));
+            data.letter(key).is_none()
+        });
+        Box::pin(async move { Ok(forgotten) })
+    }
+
+    fn changed(&self) -> Pending<'_, ()> {
+        // Told of what comes from here on, also before its first poll.
+        let told = self.mail.clone().notified_owned();
+        Box::pin(async move {
+            told.await;
+            Ok(())
+        })
     }
 }

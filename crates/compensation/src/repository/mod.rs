@@ -5,11 +5,13 @@
 //! opaque text. A store knows nothing of steps, closures or payload types, and decides nothing.
 
 mod error;
+mod mail;
 mod memory;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 pub use error::{ErrorKind, RepositoryError};
+pub use mail::{KEEP_ANSWERS, Letter, Posted, Reply};
 pub use memory::MemoryRepository;
 
 use crate::{clock::Timestamp, id::SagaId, status::Status};
@@ -128,13 +130,21 @@ pub struct Query {
     pub status: Vec<Status>,
     /// Only sagas of this definition.
     pub name: Option<String>,
+    /// Only sagas whose id or reason contains this text; ASCII letters match in either case.
+    pub text: Option<String>,
+    /// Only sagas created at this moment or later.
+    pub created_from: Option<Timestamp>,
+    /// Only sagas created before this moment.
+    pub created_before: Option<Timestamp>,
+    /// Oldest first. The default is newest first.
+    pub oldest_first: bool,
     /// Only sagas listed after this position: [`Page::next`] of the page before.
     pub after: Option<SagaKey>,
     /// At most so many; 0 means 50.
     pub limit: usize,
 }
 
-/// One page of a listing, newest first.
+/// One page of a listing, in the order that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// The sagas.
@@ -173,6 +183,9 @@ impl Counts {
 /// * Dropping a call's future does not undo the call: a write may still become durable. A saga that was taken
 ///   by a claim or an acquisition that failed, or that nobody waited for, is let go by the store.
 /// * Every error is classified; see [`ErrorKind`].
+/// * A letter that was posted is in the inbox of whoever may act on it until it is answered or withdrawn,
+///   whoever posted it and whoever took it, alive or dead. So it may be handed out more than once: that it
+///   takes effect once is for the engine to see to.
 ///
 /// All of it is checked by the conformance suite in `compensation-testing`.
 pub trait Repository: Send + Sync + 'static {
@@ -202,7 +215,7 @@ pub trait Repository: Send + Sync + 'static {
     /// Reads one saga, whoever owns it.
     fn load(&self, id: &SagaId) -> Pending<'_, Option<StoredSaga>>;
 
-    /// Lists sagas, newest first.
+    /// Lists sagas, newest first unless the query says otherwise.
     fn list(&self, query: Query) -> Pending<'_, Page>;
 
     /// Counts sagas by status.
@@ -210,7 +223,32 @@ pub trait Repository: Send + Sync + 'static {
 
     /// Deletes at most `limit` final sagas whose last entry is older than `before`, in small
     /// transactions. Returns how many it deleted.
+    ///
+    /// Letters to a saga go with it.
     fn purge(&self, before: Timestamp, limit: usize) -> Pending<'_, u64>;
+
+    /// Stores a letter to a saga; one durable write. A letter of that key that is there already stays as it
+    /// is. Forgets answers to letters that were posted more than [`KEEP_ANSWERS`] before this one.
+    fn post(&self, letter: Letter) -> Pending<'_, Posted>;
+
+    /// Takes at most `limit` unanswered letters, oldest first: those to sagas that this owner owns, and to
+    /// sagas that no living owner has, open or not. From then on they can't be withdrawn. Costs next to
+    /// nothing where there are none, for it is asked several times a second.
+    fn inbox(&self, limit: usize) -> Pending<'_, Vec<Letter>>;
+
+    /// Answers a letter; one durable write. One that is answered already, or has gone, stays so.
+    fn answer(&self, key: &str, answer: String) -> Pending<'_, ()>;
+
+    /// What has become of a letter. Changes nothing.
+    fn reply(&self, key: &str) -> Pending<'_, Reply>;
+
+    /// Forgets a letter, unless somebody has taken it and not answered. Returns whether it is forgotten;
+    /// of one that is not there it is.
+    fn withdraw(&self, key: &str) -> Pending<'_, bool>;
+
+    /// Resolves when letters or answers may have come since it was called, even if it is first polled
+    /// later. A store that can't tell never resolves; the engine looks by its own clock as well.
+    fn changed(&self) -> Pending<'_, ()>;
 }
 
 const _: fn(&dyn Repository) = |_| ();

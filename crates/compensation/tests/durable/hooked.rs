@@ -8,8 +8,8 @@ use std::sync::{
 use compensation::{
     SagaId, Timestamp,
     repository::{
-        Acquired, Append, Counts, Created, ErrorKind, MemoryRepository, NewSaga, Page, Pending,
-        Query, Repository, RepositoryError, SagaKey, StoredSaga,
+        Acquired, Append, Counts, Created, ErrorKind, Letter, MemoryRepository, NewSaga, Page,
+        Pending, Posted, Query, Reply, Repository, RepositoryError, SagaKey, StoredSaga,
     },
 };
 use tokio::sync::watch;
@@ -140,5 +140,29 @@ impl Repository for Hooked {
 
     fn purge(&self, before: Timestamp, limit: usize) -> Pending<'_, u64> {
         self.inner.purge(before, limit)
+    }
+
+    fn post(&self, letter: Letter) -> Pending<'_, Posted> {
+        self.inner.post(letter)
+    }
+
+    fn inbox(&self, limit: usize) -> Pending<'_, Vec<Letter>> {
+        self.inner.inbox(limit)
+    }
+
+    fn answer(&self, key: &str, answer: String) -> Pending<'_, ()> {
+        self.inner.answer(key, answer)
+    }
+
+    fn reply(&self, key: &str) -> Pending<'_, Reply> {
+        self.inner.reply(key)
+    }
+
+    fn withdraw(&self, key: &str) -> Pending<'_, bool> {
+        self.inner.withdraw(key)
+    }
+
+    fn changed(&self) -> Pending<'_, ()> {
+        self.inner.changed()
     }
 }

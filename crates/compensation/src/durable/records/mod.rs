@@ -198,7 +198,7 @@ impl SagaRecords {
         query: SagaRecordQuery,
     ) -> Result<SagaRecordPage, RecordError> {
         let SagaRecordQuery { saga: name, activity_name, statuses, after, limit } = query;
-        let sagas = Query { status, name, after, limit };
+        let sagas = Query { status, name, after, limit, ..Query::default() };
         let found = self.repository.list(sagas).await?;
         let mut page = SagaRecordPage { next: found.next, ..SagaRecordPage::default() };
         for summary in found.sagas {

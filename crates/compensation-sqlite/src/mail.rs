@@ -1,0 +1,112 @@
+//! Letters to sagas: how orders of other processes wait, and are answered.
+
+use std::path::Path;
+
+use compensation::{
+    SagaId, Timestamp,
+    repository::{KEEP_ANSWERS, Letter, Posted, Reply},
+};
+use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
+
+use crate::rows::{self, Alive};
+
+/// `letter_open` finds what is to be answered, and is empty nearly always; `letter_saga` what goes with a saga
+/// that is purged.
+pub(crate) const TABLES: &str = "
+CREATE TABLE letter (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    saga INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    taken INTEGER NOT NULL DEFAULT 0,
+    body TEXT NOT NULL,
+    answer TEXT
+) STRICT;
+CREATE INDEX letter_open ON letter (number) WHERE answer IS NULL;
+CREATE INDEX letter_saga ON letter (saga);
+";
+
+/// Whether any letter waits for an answer.
+pub(crate) fn any(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM letter WHERE answer IS NULL LIMIT 1")?.exists(())
+}
+
+pub(crate) fn post(db: &Connection, letter: &Letter) -> rusqlite::Result<Posted> {
+    let Some(saga) = rows::key(db, &letter.saga)? else { return Ok(Posted::Absent) };
+    let old = letter.at.earlier_by(KEEP_ANSWERS);
+    db.prepare_cached("DELETE FROM letter WHERE answer IS NOT NULL AND at < ?1")?
+        .execute([old.as_millis()])?;
+    db.prepare_cached(
+        "INSERT INTO letter (key, saga, at, body) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (key) DO NOTHING",
+    )?
+    .execute((&letter.key, saga, letter.at.as_millis(), &letter.body))?;
+    Ok(Posted::Waits)
+}
+
+/// Takes letters to sagas of this owner, or of nobody who lives.
+pub(crate) fn inbox(
+    db: &Connection,
+    database: &Path,
+    own: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Letter>> {
+    let mut others = Alive::new(database, own);
+    let mut letters = Vec::new();
+    let mut numbers = Vec::new();
+    {
+        let mut open = db.prepare_cached(
+            "SELECT letter.key, saga.id, letter.at, letter.body, letter.number, saga.owner
+             FROM letter JOIN saga ON saga.key = letter.saga
+             WHERE letter.answer IS NULL ORDER BY letter.number",
+        )?;
+        let mut found = open.query(())?;
+        while let Some(row) = found.next()?
+            && letters.len() < limit
+        {
+            let owner: Option<i64> = row.get(5)?;
+            if owner == Some(own) || !others.owns(owner) {
+                letters.push(letter(row)?);
+                numbers.push(row.get::<_, i64>(4)?);
+            }
+        }
+    }
+    for number in numbers {
+        db.prepare_cached("UPDATE letter SET taken = 1 WHERE number = ?1 AND taken = 0")?
+            .execute([number])?;
+    }
+    Ok(letters)
+}
+
+fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
+    let saga = SagaId::new(row.get::<_, String>(1)?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error))
+    })?;
+    let at = Timestamp::from_millis(row.get(2)?);
+    Ok(Letter { key: row.get(0)?, saga, at, body: row.get(3)? })
+}
+
+pub(crate) fn answer(db: &Connection, key: &str, answer: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE letter SET answer = ?2 WHERE key = ?1 AND answer IS NULL")?
+        .execute((key, answer))?;
+    Ok(())
+}
+
+pub(crate) fn reply(db: &Connection, key: &str) -> rusqlite::Result<Reply> {
+    let mut find = db.prepare_cached("SELECT taken, answer FROM letter WHERE key = ?1")?;
+    let found = find
+        .query_row([key], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(1)?)))
+        .optional()?;
+    Ok(match found {
+        None => Reply::Absent,
+        Some((_, Some(answer))) => Reply::Answered(answer),
+        Some((true, None)) => Reply::Taken,
+        Some((false, None)) => Reply::Waits,
+    })
+}
+
+pub(crate) fn withdraw(db: &Connection, key: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("DELETE FROM letter WHERE key = ?1 AND (taken = 0 OR answer IS NOT NULL)")?
+        .execute([key])?;
+    Ok(!db.prepare_cached("SELECT 1 FROM letter WHERE key = ?1")?.exists([key])?)
+}

@@ -106,8 +106,10 @@ fn observers_are_told_what_happens_in_order() {
         assert!(matches!(outcome, Outcome::Compensated(_)));
         let mut news = Vec::new();
         while let Ok(notice) = told.try_recv() {
-            assert_eq!(notice.id, id("1"));
+            assert_eq!((notice.id, &*notice.saga), (id("1"), "trip"));
+            assert!(notice.created <= notice.at);
             news.push(match notice.news {
+                News::Created => "created".to_owned(),
                 News::Started { step, part: Part::Undo, attempt } => format!("^{step} {attempt}"),
                 News::Started { step, attempt, .. } => format!("{step} {attempt}"),
                 News::Done { step, part: Part::Undo } => format!("^{step} done"),
@@ -120,6 +122,7 @@ fn observers_are_told_what_happens_in_order() {
         assert_eq!(
             news,
             [
+                "created",
                 "a 1",
                 "a done",
                 "b 1",

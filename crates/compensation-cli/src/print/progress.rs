@@ -29,7 +29,7 @@ fn line(news: &News) -> Option<(Tone, String)> {
         }
         News::Done { step, part: Part::Undo } => (Tone::Back, format!("{step}: undone")),
         News::NotDone { step } => (Tone::Plain, format!("{step}: not done, as its probe found")),
-        News::Failed { step, part, message } => {
+        News::Failed { step, part, message, .. } => {
             let what = match part {
                 Part::Action => "failed",
                 Part::Probe => "probe failed",

@@ -9,9 +9,11 @@ use std::{
     time::Duration,
 };
 
+use tracing::Span;
+
 use crate::{
     clock,
-    error::StepError,
+    error::{Certainty, StepError},
     handler::{Attempted, Attempting},
     machine::{Command, Task},
 };
@@ -21,6 +23,7 @@ pub(super) struct Running {
     pub(super) command: Command,
     /// Taken out once it has ended.
     future: Option<Attempting>,
+    span: Span,
 }
 
 /// The attempt reached its time limit.
@@ -34,7 +37,12 @@ pub(crate) struct TimedOut(Duration);
 pub(crate) struct Panicked(String);
 
 impl Running {
-    pub(super) fn attempt(command: Command, future: Attempting, limit: Option<Duration>) -> Self {
+    pub(super) fn attempt(
+        command: Command,
+        future: Attempting,
+        limit: Option<Duration>,
+        span: Span,
+    ) -> Self {
         let future = match limit {
             None => future,
             Some(limit) => Box::pin(async move {
@@ -42,7 +50,7 @@ impl Running {
                 ended.unwrap_or_else(|| failed(command.task, StepError::from(TimedOut(limit))))
             }),
         };
-        Self { command, future: Some(future) }
+        Self { command, future: Some(future), span }
     }
 
     pub(super) fn wait(command: Command, span: Duration) -> Self {
@@ -50,11 +58,12 @@ impl Running {
             clock::sleep(span).await;
             Attempted::Waited
         };
-        Self { command, future: Some(Box::pin(future)) }
+        Self { command, future: Some(Box::pin(future)), span: Span::none() }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Attempted> {
         let Some(future) = &mut self.future else { return Poll::Pending };
+        let inside = self.span.enter();
         // The future is dropped after a panic and never polled again, so nobody sees broken state.
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
         let ended = match polled {
@@ -62,11 +71,14 @@ impl Running {
             Ok(Poll::Ready(ended)) => ended,
             Err(payload) => failed(self.command.task, StepError::from(panicked(&*payload))),
         };
+        drop(inside);
         self.discard();
+        told(&self.span, &ended);
         Poll::Ready(ended)
     }
 
     fn discard(&mut self) {
+        let _inside = self.span.enter();
         let future = self.future.take();
         // What user code panics with in its `drop` changes nothing: the attempt is over.
         if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
@@ -80,6 +92,27 @@ impl Drop for Running {
         if self.future.is_some() {
             self.discard();
         }
+    }
+}
+
+/// Writes into an attempt's span how it ended.
+fn told(span: &Span, ended: &Attempted) {
+    if span.is_disabled() {
+        return;
+    }
+    let (outcome, error) = match ended {
+        Attempted::Acted(Err(error)) if error.certainty() == Certainty::Unknown => {
+            ("unknown", Some(error))
+        }
+        Attempted::Acted(Err(error)) => ("not done", Some(error)),
+        Attempted::Probed(Err(error)) | Attempted::Undone(Err(error)) => ("failed", Some(error)),
+        Attempted::Probed(Ok(None)) => ("not done", None),
+        _ => ("done", None),
+    };
+    span.record("outcome", outcome);
+    // The error's own texts may panic.
+    if let Some(Ok(text)) = error.map(|error| guarded(|| error.to_string())) {
+        span.record("error", text);
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod host;
+mod trace;
 
 use std::{
     future::poll_fn,
@@ -18,6 +19,8 @@ use std::{
 use attempt::Running;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
+use trace::Trace;
+use tracing::Instrument as _;
 
 pub(crate) use attempt::{caught, guarded};
 pub(crate) use host::{Evidence, Host, Ordered, Refused};
@@ -54,6 +57,7 @@ pub(crate) struct Drive<H: Host> {
     replies: Vec<oneshot::Sender<Result<(), Refused>>>,
     draining: bool,
     broken: Option<Illegal>,
+    trace: Trace,
 }
 
 /// Why a driver stopped.
@@ -80,6 +84,7 @@ pub(crate) struct Start {
 impl<H: Host> Drive<H> {
     pub(crate) fn new(start: Start, host: H) -> Self {
         let Start { definition, scope, machine, failures, abandoned } = start;
+        let trace = Trace::new(&definition.plan, scope.given_id());
         Self {
             definition,
             scope,
@@ -93,6 +98,7 @@ impl<H: Host> Drive<H> {
             replies: Vec::new(),
             draining: false,
             broken: None,
+            trace,
         }
     }
 
@@ -109,6 +115,13 @@ impl<H: Host> Drive<H> {
     /// # Cancel safety
     /// None: what is in flight is dropped with the future, and stands in the record as started.
     pub(crate) async fn run(&mut self) -> End<H::Error> {
+        let saga = self.trace.saga();
+        let end = self.drive().instrument(saga).await;
+        self.trace.ended(self.machine.status());
+        end
+    }
+
+    async fn drive(&mut self) -> End<H::Error> {
         loop {
             self.start_what_may();
             if let Err(error) = self.commit().await {
@@ -205,7 +218,8 @@ impl<H: Host> Drive<H> {
         let Some(function) = function else { return };
         let scope = self.scope.clone();
         let future = function(Attempt { scope, step, number: attempt, effect });
-        self.starting.push(Running::attempt(command, future, limit));
+        let span = self.trace.attempt(&self.definition.plan, command);
+        self.starting.push(Running::attempt(command, future, limit, span));
         self.happen(change, Evidence { attempt, ..Evidence::default() });
     }
 

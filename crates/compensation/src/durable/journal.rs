@@ -10,14 +10,13 @@ use std::{
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
 
-use super::notice::{News, Observers};
+use super::notice::{News, Observers, Subject};
 use crate::{
     clock::{self, Timestamp},
     drive::{Evidence, Host, Ordered},
     error::StepError,
     event::{Change, Event},
     handler::{AnyValue, Codec},
-    id::SagaId,
     machine::Machine,
     plan::Plan,
     repository::{Append, Created, Entry, Head, NewSaga, Repository, RepositoryError, SagaKey},
@@ -48,8 +47,7 @@ pub(super) struct Desk {
 /// One saga's journal.
 pub(super) struct Journal {
     pub(super) desk: Desk,
-    pub(super) id: SagaId,
-    pub(super) name: Arc<str>,
+    pub(super) subject: Subject,
     pub(super) plan: Arc<Plan>,
     pub(super) place: Place,
     pub(super) orders: mpsc::UnboundedReceiver<Ordered>,
@@ -77,14 +75,13 @@ enum Unkept {
 impl Journal {
     pub(super) fn new(
         desk: Desk,
-        id: SagaId,
-        name: Arc<str>,
+        subject: Subject,
         plan: Arc<Plan>,
         place: Place,
         orders: mpsc::UnboundedReceiver<Ordered>,
         status: Status,
     ) -> Self {
-        Self { desk, id, name, plan, place, orders, pending: Vec::new(), status }
+        Self { desk, subject, plan, place, orders, pending: Vec::new(), status }
     }
 
     pub(super) fn key(&self) -> Option<SagaKey> {
@@ -97,9 +94,10 @@ impl Journal {
     async fn write(&mut self, entry: Entry, head: Head) -> Result<(), Unwritten> {
         match &mut self.place {
             Place::New { plan, input, created } => {
+                self.subject.created = entry.at;
                 let saga = NewSaga {
-                    id: self.id.clone(),
-                    name: self.name.clone(),
+                    id: self.subject.id.clone(),
+                    name: self.subject.saga.clone(),
                     plan: plan.clone(),
                     input: std::mem::take(input),
                     head,
@@ -113,33 +111,37 @@ impl Journal {
             }
             Place::Stored { key, entries } => {
                 let append = Append { key: *key, seq: *entries, entry, head };
-                persist(&self.desk, &self.id, append).await.map_err(Unwritten::Refused)?;
+                persist(&self.desk, &self.subject, append).await.map_err(Unwritten::Refused)?;
                 *entries += 1;
                 Ok(())
             }
         }
     }
 
-    fn tell(&mut self, head: Head) {
-        if self.desk.observers.any() {
-            for (event, attempt) in &self.pending {
-                if let Ok(change) = event.change() {
-                    let message = event.failure.as_ref().map(crate::error::Failure::message);
-                    let news = News::of(change, *attempt, message, &self.plan);
-                    self.desk.observers.tell(&self.id, news);
-                }
+    fn tell(&mut self, at: Timestamp, head: Head, new: bool) {
+        let observers = &self.desk.observers;
+        if !observers.any() {
+            return;
+        }
+        let tell = |news| observers.tell(&self.subject, at, news);
+        if new {
+            tell(News::Created);
+        }
+        for (event, attempt) in &self.pending {
+            if let Ok(change) = event.change() {
+                tell(News::of(change, *attempt, event.failure.as_ref(), &self.plan));
             }
-            if head.status != self.status {
-                let Head { status, reason } = head;
-                self.desk.observers.tell(&self.id, News::Status { status, reason });
-            }
+        }
+        if head.status != self.status {
+            let Head { status, reason } = head;
+            tell(News::Status { status, reason });
         }
     }
 }
 
 /// Appends until the store takes it: what happened can't be taken back, and must not be forgotten. Gives
 /// up where the store says that trying again will not help, and when the engine shuts down.
-async fn persist(desk: &Desk, id: &SagaId, append: Append) -> Result<(), RepositoryError> {
+async fn persist(desk: &Desk, of: &Subject, append: Append) -> Result<(), RepositoryError> {
     let pauses = RetryPolicy::forever().first(Duration::from_millis(100));
     let pauses = pauses.max(Duration::from_secs(5));
     let mut closing = desk.closing.clone();
@@ -150,8 +152,9 @@ async fn persist(desk: &Desk, id: &SagaId, append: Append) -> Result<(), Reposit
             return Err(error);
         }
         failures += 1;
-        tracing::warn!(saga = %id, %error, failures, "a journal write failed and is tried again");
-        desk.observers.tell(id, News::StoreFailing { message: error.to_string() });
+        tracing::warn!(saga = %of.id, %error, failures, "a journal write failed and is tried again");
+        let news = News::StoreFailing { message: error.to_string() };
+        desk.observers.tell(of, Timestamp::now(), news);
         tokio::select! {
             () = clock::sleep(pauses.wait(failures)) => {}
             // One last try, then give up. (An engine that is gone never closes: keep trying.)
@@ -199,9 +202,11 @@ impl Host for Journal {
         }
         let status = machine.status();
         let head = Head { status, reason: reason() };
-        let entry = Entry { at: Timestamp::now(), body: super::record::write(&self.pending) };
+        let at = Timestamp::now();
+        let new = matches!(self.place, Place::New { .. });
+        let entry = Entry { at, body: super::record::write(&self.pending) };
         self.write(entry, head.clone()).await?;
-        self.tell(head);
+        self.tell(at, head, new);
         self.status = status;
         self.pending.clear();
         Ok(())

@@ -4,7 +4,16 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
-use crate::{event::Change, id::SagaId, outcome::Part, plan::Plan, status::Status};
+use crate::{
+    clock::Timestamp,
+    error::{Certainty, Failure},
+    event::Change,
+    id::SagaId,
+    outcome::Part,
+    plan::Plan,
+    repository::Summary,
+    status::Status,
+};
 
 /// Notices that an observer may be behind before it misses some.
 const CAPACITY: usize = 1_024;
@@ -14,6 +23,12 @@ const CAPACITY: usize = 1_024;
 pub struct Notice {
     /// Which saga.
     pub id: SagaId,
+    /// Its definition's name.
+    pub saga: Arc<str>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When this was written down.
+    pub at: Timestamp,
     /// What.
     pub news: News,
 }
@@ -22,6 +37,8 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum News {
+    /// The saga is new in the store.
+    Created,
     /// An attempt starts.
     Started {
         /// The step's name.
@@ -51,6 +68,8 @@ pub enum News {
         part: Part,
         /// What it said.
         message: String,
+        /// Whether it may have had its effect.
+        certainty: Certainty,
     },
     /// An attempt had died with its process.
     Interrupted {
@@ -74,12 +93,17 @@ pub enum News {
 }
 
 impl News {
-    pub(super) fn of(change: Change, attempt: u32, message: Option<&str>, plan: &Plan) -> Self {
+    pub(super) fn of(change: Change, attempt: u32, failure: Option<&Failure>, plan: &Plan) -> Self {
         let Some(step) = change.step().and_then(|step| plan.steps.get(usize::from(step))) else {
             return Self::Ordered;
         };
         let step: Arc<str> = step.name.as_str().into();
-        let message = message.unwrap_or_default().to_owned();
+        let failed = |step, part| {
+            let message = failure.map(Failure::message).unwrap_or_default().to_owned();
+            // A change of these words always has its failure.
+            let certainty = failure.map_or(Certainty::Unknown, Failure::certainty);
+            Self::Failed { step, part, message, certainty }
+        };
         match change {
             Change::ActionStarted(_) => Self::Started { step, part: Part::Action, attempt },
             Change::ProbeStarted(_) => Self::Started { step, part: Part::Probe, attempt },
@@ -88,9 +112,9 @@ impl News {
             Change::ProbeDone(_) => Self::Done { step, part: Part::Probe },
             Change::UndoDone(_) => Self::Done { step, part: Part::Undo },
             Change::ProbeNotDone(_) => Self::NotDone { step },
-            Change::ActionFailed { .. } => Self::Failed { step, part: Part::Action, message },
-            Change::ProbeFailed { .. } => Self::Failed { step, part: Part::Probe, message },
-            Change::UndoFailed { .. } => Self::Failed { step, part: Part::Undo, message },
+            Change::ActionFailed { .. } => failed(step, Part::Action),
+            Change::ProbeFailed { .. } => failed(step, Part::Probe),
+            Change::UndoFailed { .. } => failed(step, Part::Undo),
             Change::Interrupted(_) => Self::Interrupted { step },
             Change::CancelRequested
             | Change::RetryOrdered(_)
@@ -98,6 +122,20 @@ impl News {
             | Change::DoneDeclared(_)
             | Change::Abandoned => Self::Ordered,
         }
+    }
+}
+
+/// The saga that notices are about.
+#[derive(Clone)]
+pub(super) struct Subject {
+    pub(super) id: SagaId,
+    pub(super) saga: Arc<str>,
+    pub(super) created: Timestamp,
+}
+
+impl Subject {
+    pub(super) fn of(saga: &Summary) -> Self {
+        Self { id: saga.id.clone(), saga: saga.name.clone(), created: saga.created }
     }
 }
 
@@ -119,8 +157,9 @@ impl Observers {
         self.0.receiver_count() > 0
     }
 
-    pub(super) fn tell(&self, id: &SagaId, news: News) {
+    pub(super) fn tell(&self, of: &Subject, at: Timestamp, news: News) {
+        let Subject { id, saga, created } = of.clone();
         // The last observer may have gone meanwhile.
-        let _ = self.0.send(Notice { id: id.clone(), news });
+        let _ = self.0.send(Notice { id, saga, created, at, news });
     }
 }

@@ -7,11 +7,13 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use super::{
     error::EngineError,
     journal::{Journal, Place, Unwritten},
+    notice::Subject,
     record::{self, Told},
     registry::{Fit, Registered},
     table::Inner,
 };
 use crate::{
+    clock::Timestamp,
     drive::{Drive, End, Ordered, Refused, Start, guarded},
     event::{Change, StepIndex},
     handler::{AnyValue, Scope},
@@ -50,10 +52,15 @@ pub(super) fn fresh(
     let Registered { definition, text } = registered;
     let (input, value) = input;
     let place = Place::New { plan: text.clone(), input, created };
+    // Its moment is that of its first write.
+    let subject = Subject {
+        id: id.clone(),
+        saga: definition.plan.saga.as_str().into(),
+        created: Timestamp::now(),
+    };
     let journal = Journal::new(
         inner.desk.clone(),
-        id.clone(),
-        definition.plan.saga.as_str().into(),
+        subject,
         definition.plan.clone(),
         place,
         orders,
@@ -86,8 +93,7 @@ pub(super) fn stored(
     let entries = u32::try_from(saga.journal.len()).map_err(|error| error.to_string())?;
     let journal = Journal::new(
         inner.desk.clone(),
-        saga.summary.id.clone(),
-        saga.summary.name.clone(),
+        Subject::of(&saga.summary),
         told.plan.clone(),
         Place::Stored { key: saga.key, entries },
         orders,
@@ -258,7 +264,8 @@ impl Ready {
                 self.drive.stop();
                 let reason = format!("defect in the library: {illegal}");
                 if let Some(key) = key {
-                    inner.park(key, id, reason.clone()).await;
+                    let subject = self.drive.host().subject.clone();
+                    inner.park(key, &subject, reason.clone()).await;
                 }
                 (Some(self.outcome(Some(reason))), false)
             }

@@ -14,14 +14,16 @@ use tokio::{
 use super::{
     error::EngineError,
     journal::Desk,
-    notice::Observers,
+    notice::{News, Observers, Subject},
     registry::Registry,
     runner::{self, Ended, Ready},
 };
 use crate::{
+    clock::Timestamp,
     drive::{Ordered, guarded},
     id::SagaId,
     repository::{Acquired, Repository, SagaKey, StoredSaga},
+    status::Status,
 };
 
 pub(super) struct Inner {
@@ -235,11 +237,18 @@ impl Inner {
     }
 
     /// Parks a saga that nobody here can drive, with the evidence. Where that fails it is looked after again.
-    pub(super) async fn park(&self, key: SagaKey, id: &SagaId, reason: String) {
+    pub(super) async fn park(&self, key: SagaKey, of: &Subject, reason: String) {
+        let id = &of.id;
         tracing::error!(saga = %id, reason, "the saga is parked");
-        if let Err(error) = self.desk.repository.park(key, reason).await {
-            tracing::error!(saga = %id, %error, "and that could not be written down; it is tried again");
-            self.stray(id);
+        match self.desk.repository.park(key, reason.clone()).await {
+            Ok(()) => {
+                let news = News::Status { status: Status::Stuck, reason: Some(reason) };
+                self.desk.observers.tell(of, Timestamp::now(), news);
+            }
+            Err(error) => {
+                tracing::error!(saga = %id, %error, "and that could not be written down; it is tried again");
+                self.stray(id);
+            }
         }
     }
 
@@ -272,7 +281,7 @@ impl Inner {
         };
         let id = saga.summary.id.clone();
         if saga.summary.head.status.is_open() {
-            self.park(saga.key, &id, reason.clone()).await;
+            self.park(saga.key, &Subject::of(&saga.summary), reason.clone()).await;
         } else {
             // It is over, or stuck for a reason of its own, which stays.
             self.release(saga.key, &id).await;

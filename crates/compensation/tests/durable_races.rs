@@ -100,6 +100,26 @@ fn a_second_start_is_acknowledged_only_once_the_saga_is_stored() {
 }
 
 #[test]
+fn idling_waits_for_what_another_look_has_claimed_and_not_yet_begun_to_drive() {
+    let (data, world) = (MemoryRepository::new(), World::default());
+    let trip = world.chain("trip", &["a"]);
+    left(&data, &world, trip.clone(), "1");
+    life(async {
+        let (store, hooks) = hooked(data.another_owner());
+        hooks.claimed.hold();
+        let engine = Engine::open(store).register(trip).start().await.expect("start");
+        until(|| hooks.claimed.reached() > 0).await;
+        let idler = engine.clone();
+        let idling = tokio::spawn(async move { idler.idle().await });
+        settle().await;
+        assert!(!idling.is_finished(), "the engine's own look has a saga at hand");
+        hooks.claimed.free();
+        idling.await.expect("no panic").expect("nothing is left");
+        assert_eq!(world.trace(), ["a"]);
+    });
+}
+
+#[test]
 fn idling_that_is_given_up_after_a_claim_leaves_what_was_claimed_driven() {
     let (data, other, world) = (MemoryRepository::new(), MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);

@@ -209,6 +209,8 @@ impl Engine {
             let looked =
                 inner.runtime.clone().spawn(async move { recovery::take_over(&inner, None).await });
             let taken = looked.await.unwrap_or(Err(EngineError::Closing))?;
+            // What another look has claimed is not in the table before that look is over.
+            self.0.looked().await;
             if taken == Taken::All && self.0.table().is_empty() {
                 return Ok(());
             }

@@ -123,6 +123,7 @@ pub(super) async fn take_over(
     inner: &Arc<Inner>,
     mut place: Option<OwnedSemaphorePermit>,
 ) -> Result<Taken, EngineError> {
+    let _looking = inner.looking();
     if inner.desk.repository.recover().await? == 0 {
         return Ok(Taken::All);
     }

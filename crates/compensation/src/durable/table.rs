@@ -38,6 +38,8 @@ pub(super) struct Inner {
     /// again.
     strays: Mutex<Vec<SagaId>>,
     close: watch::Sender<bool>,
+    /// How many looks for open sagas are under way: they own sagas that are not in the table yet.
+    looking: watch::Sender<usize>,
     /// Told whenever a saga leaves the table.
     left: Notify,
 }
@@ -65,6 +67,15 @@ pub(super) struct Entered {
 pub(super) struct Joined {
     pub(super) ended: watch::Receiver<Option<Ended>>,
     pub(super) stored: watch::Receiver<bool>,
+}
+
+/// A look for open sagas that is under way.
+pub(super) struct Looking<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|looks| *looks -= 1);
+    }
 }
 
 /// What becomes of a saga of the store that is to be driven.
@@ -96,8 +107,21 @@ impl Inner {
             running: Mutex::default(),
             strays: Mutex::default(),
             close,
+            looking: watch::channel(0).0,
             left: Notify::new(),
         }
+    }
+
+    /// Counts a look for open sagas as long as the value lives.
+    pub(super) fn looking(&self) -> Looking<'_> {
+        self.looking.send_modify(|looks| *looks += 1);
+        Looking(&self.looking)
+    }
+
+    /// Waits until no look is under way: whatever was claimed is in the table, or let go.
+    pub(super) async fn looked(&self) {
+        // The sender lives as long as this.
+        let _ = self.looking.subscribe().wait_for(|looks| *looks == 0).await;
     }
 
     /// Nothing more is to be started, and every driver is to end when nothing of it is in flight.

@@ -57,7 +57,11 @@ fn connect(
     create: bool,
 ) -> Result<Connection, RepositoryError> {
     let failed = |error| classify("open", path, error);
-    let connection = Connection::open_with_flags(path, flags(create)).map_err(failed)?;
+    let opened = match &options.vfs {
+        None => Connection::open_with_flags(path, flags(create)),
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags(create), vfs.as_str()),
+    };
+    let connection = opened.map_err(failed)?;
     connection.busy_timeout(options.busy_timeout).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

@@ -29,13 +29,14 @@ pub struct SqliteOptions {
     pub(crate) max_batch: usize,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) create: bool,
+    pub(crate) vfs: Option<String>,
 }
 
 impl SqliteOptions {
     /// The defaults: 5 s for foreign locks, 256 writes in a transaction, no limit of size, and a file that
     /// is not there is created.
     pub fn new() -> Self {
-        Self { busy_timeout: BUSY, max_batch: BATCH, max_bytes: None, create: true }
+        Self { busy_timeout: BUSY, max_batch: BATCH, max_bytes: None, create: true, vfs: None }
     }
 
     /// How long a write waits while another program has the file locked. After that it fails as
@@ -62,6 +63,13 @@ impl SqliteOptions {
     /// Whether a file that is not there is created. Default: yes.
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
+        self
+    }
+
+    /// Reads and writes the file through the SQLite VFS that was registered under that name, for example one that
+    /// encrypts. Default: SQLite's own for the system. Lock files of owners do not go through it.
+    pub fn vfs(mut self, name: impl Into<String>) -> Self {
+        self.vfs = Some(name.into());
         self
     }
 

@@ -54,6 +54,12 @@ pub trait SagaContext: Clone + 'static {
 
     /// Tells who waits for a condition that something has changed.
     fn changed(&self);
+
+    /// The workflow's id.
+    fn workflow_id(&self) -> &str;
+
+    /// Shows a text, which may be Markdown, beside the workflow on Temporal's own pages. It is no command, and no event.
+    fn show(&self, details: String);
 }
 
 impl<W: 'static> SagaContext for WorkflowContext<W> {
@@ -110,5 +116,13 @@ impl<W: 'static> SagaContext for WorkflowContext<W> {
 
     fn changed(&self) {
         self.state_mut(|_| ());
+    }
+
+    fn workflow_id(&self) -> &str {
+        self.workflow_id()
+    }
+
+    fn show(&self, details: String) {
+        self.set_current_details(details);
     }
 }

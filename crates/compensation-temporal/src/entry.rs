@@ -6,13 +6,18 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use ::compensation::{CompensationExecutionRecord, CompensationStatus, Timestamp};
+use ::compensation::{
+    CompensationExecutionRecord, CompensationStatus, Timestamp, records::RecordId,
+};
 use serde::{Deserialize, Serialize};
 use temporalio_workflow::WorkflowCancellationToken;
 
 use crate::{
     compensation::{Undo, UndoPolicy},
+    mirror::Mirror,
+    report::Report,
     slot::Slot,
+    stop::Stop,
 };
 
 /// What is known of the activity that is to be undone.
@@ -36,6 +41,10 @@ pub(crate) struct Entry<C> {
     pub(crate) progress: Progress,
     /// The activity of a step, until it has ended.
     pub(crate) running: Option<Running>,
+    /// The stack's count of changes when its progress changed last.
+    pub(crate) changed: u64,
+    /// Its record in the mirror, once there is one.
+    pub(crate) record_id: Option<RecordId>,
 }
 
 /// An activity of a step that has not ended.
@@ -58,11 +67,14 @@ pub(crate) struct Progress {
     pub(crate) ended: Option<SystemTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+    /// Why it was passed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
 }
 
 impl<C> Entry<C> {
     pub(crate) fn record(&self) -> CompensationExecutionRecord {
-        let Progress { status, attempts, started, ended, error } = &self.progress;
+        let Progress { status, attempts, started, ended, error, .. } = &self.progress;
         let span = started.zip(*ended).and_then(|(from, to)| to.duration_since(from).ok());
         CompensationExecutionRecord {
             activity_name: self.name.clone(),
@@ -86,7 +98,7 @@ impl<C> Entry<C> {
     }
 }
 
-fn timestamp(moment: SystemTime) -> Timestamp {
+pub(crate) fn timestamp(moment: SystemTime) -> Timestamp {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
@@ -96,11 +108,29 @@ pub(crate) struct Stack<C> {
     pub(crate) entries: Vec<Entry<C>>,
     pub(crate) registered: u64,
     pub(crate) compensating: bool,
+    /// How often the progress of an entry has changed.
+    pub(crate) changes: u64,
+    /// What a signal has asked for.
+    pub(crate) stop: Option<Stop>,
+    /// Cancelled by it; made once somebody wants one.
+    pub(crate) stop_token: Option<WorkflowCancellationToken>,
+    /// What the last rollback did.
+    pub(crate) report: Option<Report>,
+    pub(crate) mirror: Option<Mirror>,
 }
 
 impl<C> Default for Stack<C> {
     fn default() -> Self {
-        Self { entries: Vec::new(), registered: 0, compensating: false }
+        Self {
+            entries: Vec::new(),
+            registered: 0,
+            compensating: false,
+            changes: 0,
+            stop: None,
+            stop_token: None,
+            report: None,
+            mirror: None,
+        }
     }
 }
 
@@ -115,5 +145,14 @@ impl<C> Stack<C> {
     pub(crate) fn at(&mut self, number: u64) -> Option<&mut Entry<C>> {
         let place = self.entries.binary_search_by_key(&number, |entry| entry.number).ok()?;
         self.entries.get_mut(place)
+    }
+
+    /// The same, for a change of its progress.
+    pub(crate) fn change(&mut self, number: u64) -> Option<&mut Entry<C>> {
+        self.changes += 1;
+        let changed = self.changes;
+        let entry = self.at(number)?;
+        entry.changed = changed;
+        Some(entry)
     }
 }

@@ -12,6 +12,7 @@ use temporalio_workflow::{
 use crate::{
     failure::{ActivityFailure, FailureKind},
     report::Report,
+    stop::{Stop, StopKind},
 };
 
 /// What a [`CompensationManager`](crate::CompensationManager) refuses to do. Nothing has changed then.
@@ -93,6 +94,15 @@ pub enum StepError {
     /// The workflow was cancelled before the step began: there was no effect, and nothing is registered.
     #[error("step `{0}` did not begin: the workflow is cancelled")]
     Cancelled(String),
+    /// The workflow was [asked](crate::CompensationManager::ask_to_compensate) to stop before the step began: there was no
+    /// effect, and nothing is registered.
+    #[error("step `{name}` did not begin: {stop}")]
+    Stopped {
+        /// The step.
+        name: String,
+        /// What was asked for.
+        stop: Stop,
+    },
     /// The step was refused: there was no effect, and nothing is registered.
     #[error(transparent)]
     Refused(#[from] ManagerError),
@@ -126,15 +136,18 @@ impl StepError {
     pub fn failure(&self) -> Option<&ActivityFailure> {
         match self {
             Self::Failed { failure, .. } => Some(failure),
-            Self::Cancelled(_) | Self::Refused(_) | Self::Output { .. } => None,
+            Self::Cancelled(_) | Self::Stopped { .. } | Self::Refused(_) | Self::Output { .. } => {
+                None
+            }
         }
     }
 
-    /// Whether it ended so because of a cancel.
+    /// Whether it ended so because of a cancel, of Temporal's or of a [signal](StopKind::Cancel).
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         match self {
             Self::Cancelled(_) => true,
+            Self::Stopped { stop, .. } => stop.kind == StopKind::Cancel,
             _ => self.failure().is_some_and(|failure| failure.kind == FailureKind::Cancelled),
         }
     }
@@ -156,6 +169,7 @@ impl From<StepError> for WorkflowTermination {
     fn from(error: StepError) -> Self {
         match error {
             StepError::Cancelled(_) => Self::cancelled(),
+            StepError::Stopped { stop, .. } => Self::from(stop),
             StepError::Failed { source, .. } => unwedged(Self::from(*source)),
             StepError::Refused(_) | StepError::Output { .. } => {
                 Self::from(ApplicationFailure::non_retryable(error))

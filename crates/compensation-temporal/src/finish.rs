@@ -21,6 +21,7 @@ use crate::{
     payload,
     report::Report,
     select::Compensate,
+    stop::{Stop, StopKind},
 };
 
 /// The type of the failure with which a workflow closes whose rollback is incomplete. Its details are the
@@ -34,6 +35,9 @@ pub struct Ending {
     /// What failed first; absent where the workflow was just cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// What a signal had [asked](CompensationManager::ask_to_cancel) for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
     /// What the rollback did.
     pub report: Report,
 }
@@ -56,9 +60,10 @@ impl<C: SagaContext> CompensationManager<C> {
     /// * `Ok`: completed, and nothing is undone, also where a cancel came too late to stop anything. A value that does
     ///   not serialize counts as a failure: at large it would fail the workflow task again and again.
     /// * Continued as new: passed on, and nothing is undone.
+    /// * Either of these where a signal has [asked](Self::ask_to_compensate) to stop: an error all the same.
     /// * Any other error: what is asked for is undone. A rollback that is under way elsewhere is waited for first.
     ///
-    /// Then the workflow closes as **cancelled** if it was, whatever failed meanwhile, with an [`Ending`] for its
+    /// Then the workflow closes as **cancelled** if it was, or was [asked](Self::ask_to_cancel) to, whatever failed meanwhile, with an [`Ending`] for its
     /// details; else as **failed**: with the error itself, or, where the rollback is incomplete, with a failure of
     /// type [`INCOMPLETE`] whose cause is the error and whose details are the [`Ending`].
     ///
@@ -78,38 +83,65 @@ impl<C: SagaContext> CompensationManager<C> {
         E: Into<WorkflowTermination>,
     {
         let termination = match result {
-            Ok(value) => match payload::encode(ctx.converter(), &value) {
-                Ok(_) => return Ok(value),
-                Err(error) => WorkflowTermination::from(error),
+            Ok(value) => match (payload::encode(ctx.converter(), &value), self.stop()) {
+                (Ok(_), None) => {
+                    self.mirror_completion(ctx).await;
+                    // Somebody may have asked meanwhile.
+                    match self.stop() {
+                        None => return Ok(value),
+                        Some(stop) => stop.into(),
+                    }
+                }
+                (Ok(_), Some(stop)) => stop.into(),
+                (Err(error), _) => WorkflowTermination::from(error),
             },
             Err(error) => error.into(),
         };
-        match unwedged(termination) {
-            termination
-            @ (WorkflowTermination::ContinueAsNew(_) | WorkflowTermination::Evicted) => {
+        let termination = self.heeded(ctx, unwedged(termination));
+        match termination {
+            WorkflowTermination::ContinueAsNew(_) | WorkflowTermination::Evicted => {
                 Err(termination)
             }
             WorkflowTermination::Cancelled { details } => {
                 let rollback = self.roll_back(ctx, what).await;
-                Err(match (details, self.is_empty()) {
+                Err(match (details, self.is_empty() && self.stop().is_none()) {
                     // The workflow's own details are kept, unless there is worse to tell.
                     (Some(details), _) if rollback.is_ok() => {
                         WorkflowTermination::Cancelled { details: Some(details) }
                     }
                     (None, true) => WorkflowTermination::cancelled(),
-                    _ => cancelled(None, rollback),
+                    _ => cancelled(None, self.stop(), rollback),
                 })
             }
             WorkflowTermination::Failed(error) => {
                 let rollback = self.roll_back(ctx, what).await;
-                Err(if ctx.cancellation().is_cancelled() {
+                let stop = self.stop();
+                let cancel = stop.as_ref().is_some_and(|stop| stop.kind == StopKind::Cancel);
+                Err(if cancel || ctx.cancellation().is_cancelled() {
                     let failure = error.as_cancelled().is_none().then(|| text(&error));
-                    cancelled(failure, rollback)
+                    cancelled(failure, stop, rollback)
                 } else {
-                    failed(ctx, error, rollback)
+                    failed(ctx, error, stop, rollback)
                 })
             }
         }
+    }
+
+    /// What a signal asked for stands above what `run` makes of it: an end without an error, or as if by a cancel of
+    /// Temporal's, which there was none of.
+    fn heeded(&self, ctx: &C, termination: WorkflowTermination) -> WorkflowTermination {
+        let Some(stop) = self.stop().filter(|_| !ctx.cancellation().is_cancelled()) else {
+            return termination;
+        };
+        let overridden = match &termination {
+            WorkflowTermination::ContinueAsNew(_) => true,
+            WorkflowTermination::Cancelled { .. } => stop.kind == StopKind::Compensate,
+            WorkflowTermination::Failed(error) => {
+                stop.kind == StopKind::Compensate && error.as_cancelled().is_some()
+            }
+            WorkflowTermination::Evicted => false,
+        };
+        if overridden { stop.into() } else { termination }
     }
 
     fn is_empty(&self) -> bool {
@@ -132,14 +164,15 @@ impl<C: SagaContext> CompensationManager<C> {
 
 fn cancelled(
     failure: Option<String>,
+    stop: Option<Stop>,
     rollback: Result<Report, CompensateError>,
 ) -> WorkflowTermination {
     WorkflowTermination::cancelled_with_details(match rollback {
-        Ok(report) | Err(CompensateError::Incomplete(report)) => Ending { failure, report },
+        Ok(report) | Err(CompensateError::Incomplete(report)) => Ending { failure, stop, report },
         Err(refused) => {
             let refused = refused.to_string();
             let failure = failure.map_or(refused.clone(), |first| format!("{first}; {refused}"));
-            Ending { failure: Some(failure), report: Report::default() }
+            Ending { failure: Some(failure), stop, report: Report::default() }
         }
     })
 }
@@ -147,6 +180,7 @@ fn cancelled(
 fn failed<C: SagaContext>(
     ctx: &C,
     error: OutgoingWorkflowError,
+    stop: Option<Stop>,
     rollback: Result<Report, CompensateError>,
 ) -> WorkflowTermination {
     let Err(incomplete) = rollback else { return WorkflowTermination::Failed(error) };
@@ -156,7 +190,7 @@ fn failed<C: SagaContext>(
         .type_name(INCOMPLETE.to_owned())
         // Another run of what is half undone helps nobody.
         .non_retryable(true)
-        .details(Ending { failure: Some(first), report });
+        .details(Ending { failure: Some(first), stop, report });
     WorkflowTermination::from(match incoming(ctx, error) {
         Some(cause) => failure.cause(Box::new(cause)).build(),
         None => failure.build(),

@@ -86,11 +86,14 @@
 mod attempt;
 mod compensation;
 mod context;
+mod deadline;
+mod details;
 mod entry;
 mod error;
 mod failure;
 mod finish;
 mod manager;
+mod mirror;
 mod payload;
 mod policy;
 mod report;
@@ -99,7 +102,10 @@ mod select;
 mod slot;
 mod snapshot;
 mod step;
+mod stop;
 
+#[cfg(feature = "worker")]
+pub use crate::mirror::RecordMirror;
 pub use crate::{
     compensation::{CompensationStep, UndoContext, WhenUnknown},
     context::{ActivityEnd, SagaContext},
@@ -107,10 +113,12 @@ pub use crate::{
     failure::{ActivityFailure, FailureKind, NotDone},
     finish::{Ending, INCOMPLETE},
     manager::CompensationManager,
+    mirror::Mirror,
     policy::{ActivityPolicy, Retry},
     report::{Noted, Report, UndoFailure},
     select::{Compensate, Savepoint},
     snapshot::Snapshot,
     step::{NewStep, Step, step},
+    stop::{REQUESTED, Stop, StopKind},
 };
 pub use ::compensation::{CompensationExecutionRecord, CompensationStatus};

@@ -10,6 +10,7 @@ use crate::{
     context::SagaContext,
     entry::{Entry, Execution, Progress, Shared},
     error::ManagerError,
+    report::Report,
     select::Savepoint,
 };
 
@@ -91,6 +92,12 @@ impl<C> CompensationManager<C> {
         stack.find(activity_name).is_some_and(|entry| entry.execution == Execution::Done)
     }
 
+    /// What the last rollback that has ended did; absent before the first. For a query.
+    #[must_use]
+    pub fn report(&self) -> Option<Report> {
+        self.stack.borrow().report.clone()
+    }
+
     /// The names of what a rollback would run, in the order in which it would.
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
@@ -170,6 +177,8 @@ impl<C> CompensationManager<C> {
         let mut stack = self.stack.borrow_mut();
         let number = stack.registered;
         stack.registered += 1;
+        stack.changes += 1;
+        let changed = stack.changes;
         stack.entries.push(Entry {
             number,
             name,
@@ -178,6 +187,8 @@ impl<C> CompensationManager<C> {
             execution: Execution::Unknown,
             progress: Progress { status: CompensationStatus::Pending, ..Progress::default() },
             running: None,
+            changed,
+            record_id: None,
         });
         number
     }

@@ -172,6 +172,15 @@ impl ActivityPolicy {
         self
     }
 
+    /// The same, with no more time in all than that.
+    pub(crate) fn at_most(mut self, left: Option<Duration>) -> Self {
+        self.total = match (self.total, left) {
+            (Some(total), Some(left)) => Some(total.min(left)),
+            (total, left) => total.or(left),
+        };
+        self
+    }
+
     /// Whether an attempt has any time at all. The server refuses the whole task otherwise, again and again.
     pub(crate) fn is_possible(&self) -> bool {
         !self.timeout.is_zero() && self.total.is_none_or(|total| !total.is_zero())

@@ -22,6 +22,9 @@ pub struct Report {
     /// What should be undone and was not attempted, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Noted>,
+    /// Why the [mirror](crate::Mirror) may be behind; nothing else suffers from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
 }
 
 /// An undo that failed.
@@ -77,6 +80,9 @@ impl fmt::Display for Report {
         }
         for Noted { activity_name, reason } in &self.left {
             parts.push(format!("`{activity_name}` is left: {reason}"));
+        }
+        if let Some(why) = &self.mirror {
+            parts.push(format!("the records are not mirrored: {why}"));
         }
         f.write_str(if parts.is_empty() { "nothing to undo" } else { "" })?;
         f.write_str(&parts.join("; "))

@@ -10,9 +10,10 @@ use ::compensation::CompensationStatus;
 use temporalio_workflow::{WorkflowCancellationToken, join_all};
 
 use crate::{
-    attempt::{self, Spent},
+    attempt::{self, Bounds, Spent},
     compensation::{Undo, UndoPolicy, WhenUnknown},
     context::SagaContext,
+    deadline::Deadline,
     entry::{Entry, Execution},
     error::CompensateError,
     manager::CompensationManager,
@@ -64,23 +65,31 @@ impl<C: SagaContext> CompensationManager<C> {
         what: Compensate,
     ) -> Result<Report, CompensateError> {
         let guard = self.begin(&what)?;
-        self.settle(&what).await;
+        let deadline = Deadline::new(ctx, what.within);
         let walk = Walk {
             manager: self,
             ctx,
             token: what.abort.clone().unwrap_or_default(),
+            deadline,
             what: &what,
             state: RefCell::default(),
         };
-        // A lane for each is enough, even if it is asked for more.
-        match usize::from(what.parallel).min(self.compensation_count()) {
-            0 | 1 => walk.lane().await,
-            lanes => {
-                join_all((0..lanes).map(|_| walk.lane())).await;
+        self.show(ctx);
+        let work = async {
+            self.settle(ctx, &what, deadline).await;
+            // A lane for each is enough, even if it is asked for more.
+            match usize::from(what.parallel).min(self.compensation_count()) {
+                0 | 1 => walk.lane().await,
+                lanes => {
+                    join_all((0..lanes).map(|_| walk.lane())).await;
+                }
             }
-        }
-        let report = walk.conclude();
+        };
+        let mirror = self.mirrored(ctx, work).await;
+        let report = Report { mirror, ..walk.conclude() };
+        self.stack.borrow_mut().report = Some(report.clone());
         drop(guard);
+        self.show(ctx);
         ctx.changed();
         if report.is_complete() { Ok(report) } else { Err(CompensateError::Incomplete(report)) }
     }
@@ -101,10 +110,14 @@ impl<C: SagaContext> CompensationManager<C> {
 
     /// Waits for the activities in flight that are to be undone. Where a step's future was dropped nobody can; its
     /// activity is asked to stop.
-    async fn settle(&self, what: &Compensate) {
+    async fn settle(&self, ctx: &C, what: &Compensate, deadline: Deadline) {
         while let Some((number, slot, token)) = self.in_flight(what) {
             match slot.upgrade() {
-                Some(slot) => slot.ended().await,
+                Some(slot) => {
+                    if deadline.race(ctx, Box::pin(slot.ended())).await.is_err() {
+                        return;
+                    }
+                }
                 None => token.cancel_with_reason("its step was dropped"),
             }
             if let Some(entry) = self.stack.borrow_mut().at(number) {
@@ -131,8 +144,13 @@ impl<C> Drop for Guard<C> {
     fn drop(&mut self) {
         let Ok(mut stack) = self.0.stack.try_borrow_mut() else { return };
         stack.compensating = false;
-        for entry in &mut stack.entries {
-            if entry.progress.status == CompensationStatus::Running {
+        let running = stack
+            .entries
+            .iter()
+            .filter(|entry| entry.progress.status == CompensationStatus::Running);
+        let dropped: Vec<_> = running.map(|entry| entry.number).collect();
+        for number in dropped {
+            if let Some(entry) = stack.change(number) {
                 entry.progress.status = CompensationStatus::Pending;
             }
         }
@@ -144,6 +162,7 @@ struct Walk<'a, C> {
     manager: &'a CompensationManager<C>,
     ctx: &'a C,
     token: WorkflowCancellationToken,
+    deadline: Deadline,
     what: &'a Compensate,
     state: RefCell<State>,
 }
@@ -167,28 +186,35 @@ impl<C: SagaContext> Walk<'_, C> {
     /// Runs one after the other until nothing is left.
     async fn lane(&self) {
         while let Some(job) = self.next() {
-            self.ctx.changed();
+            self.changed();
             let Job { number, name, undo, policy } = job;
             let entries = Rc::clone(&self.manager.stack);
             let attempted = move || {
-                if let Some(entry) = entries.borrow_mut().at(number) {
+                if let Some(entry) = entries.borrow_mut().change(number) {
                     entry.progress.attempts += 1;
                 }
             };
-            let spent = attempt::attempts(self.ctx, &self.token, &name, &undo, &policy, attempted);
+            let bounds = Bounds { token: &self.token, deadline: self.deadline };
+            let spent = attempt::attempts(self.ctx, &bounds, &name, &undo, &policy, attempted);
             let spent = spent.await;
             self.ended(number, &policy, spent);
-            self.ctx.changed();
+            self.changed();
         }
+    }
+
+    fn changed(&self) {
+        self.manager.show(self.ctx);
+        self.ctx.changed();
     }
 
     /// The newest that is left and that this call has not attempted.
     fn next(&self) -> Option<Job<C>> {
         let mut state = self.state.borrow_mut();
-        if state.halted || self.token.is_cancelled() {
+        if state.halted || self.token.is_cancelled() || self.deadline.is_over(self.ctx) {
             return None;
         }
         let mut stack = self.manager.stack.borrow_mut();
+        let stack = &mut *stack;
         for entry in stack.entries.iter_mut().rev() {
             if !self.what.covers(entry.number, &entry.name)
                 || !matches!(
@@ -200,7 +226,12 @@ impl<C: SagaContext> Walk<'_, C> {
                 continue;
             }
             state.attempted.insert(entry.number);
-            match self.verdict(entry) {
+            let verdict = self.verdict(entry);
+            if matches!(verdict, Verdict::Run | Verdict::Skip(_)) {
+                stack.changes += 1;
+                entry.changed = stack.changes;
+            }
+            match verdict {
                 Verdict::Run => {
                     entry.progress.status = CompensationStatus::Running;
                     entry.progress.started.get_or_insert_with(|| now(self.ctx));
@@ -211,6 +242,7 @@ impl<C: SagaContext> Walk<'_, C> {
                 Verdict::Skip(why) => {
                     entry.progress.status = CompensationStatus::Skipped;
                     state.report.skipped.push(Noted::new(&entry.name, &why));
+                    entry.progress.reason = Some(why);
                 }
                 Verdict::Leave(why) => state.report.left.push(Noted::new(&entry.name, why)),
                 Verdict::Ignore => {}
@@ -237,7 +269,7 @@ impl<C: SagaContext> Walk<'_, C> {
     fn ended(&self, number: u64, policy: &UndoPolicy, spent: Result<(), Spent>) {
         let mut state = self.state.borrow_mut();
         let mut stack = self.manager.stack.borrow_mut();
-        let Some(entry) = stack.at(number) else { return };
+        let Some(entry) = stack.change(number) else { return };
         entry.progress.ended = Some(now(self.ctx));
         let mut dropped = None;
         match spent {
@@ -252,6 +284,8 @@ impl<C: SagaContext> Walk<'_, C> {
                 entry.progress.error = Some(error.clone());
                 if policy.allow_skip && !self.token.is_cancelled() {
                     entry.progress.status = CompensationStatus::Skipped;
+                    entry.progress.reason =
+                        Some("its budget is spent, and it may be skipped".to_owned());
                     dropped = Some(entry.forget_undo());
                     state.report.skipped.push(Noted::new(&entry.name, &error));
                 } else {
@@ -272,10 +306,14 @@ impl<C: SagaContext> Walk<'_, C> {
     /// Tells what a halt or an abort has left.
     fn conclude(&self) -> Report {
         let mut state = self.state.borrow_mut();
-        let why = match (state.halted, self.token.is_cancelled()) {
-            (_, true) => "the rollback was given up",
-            (true, false) => "an undo failed, and the rollback was to halt",
-            (false, false) => return state.report.clone(),
+        let why = if self.token.is_cancelled() {
+            "the rollback was given up"
+        } else if state.halted {
+            "an undo failed, and the rollback was to halt"
+        } else if self.deadline.is_over(self.ctx) {
+            "the time for the rollback is over"
+        } else {
+            return state.report.clone();
         };
         let stack = self.manager.stack.borrow();
         for entry in stack.entries.iter().rev() {

@@ -1,6 +1,6 @@
 //! What is to be compensated, and how.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use temporalio_workflow::WorkflowCancellationToken;
 
@@ -25,12 +25,21 @@ pub struct Compensate {
     pub(crate) from: u64,
     pub(crate) executed_only: bool,
     pub(crate) abort: Option<WorkflowCancellationToken>,
+    pub(crate) within: Option<Duration>,
 }
 
 impl Compensate {
     /// Everything that is left, last first, one after the other, whatever fails.
     pub fn all() -> Self {
-        Self { parallel: 1, halt: false, only: None, from: 0, executed_only: false, abort: None }
+        Self {
+            parallel: 1,
+            halt: false,
+            only: None,
+            from: 0,
+            executed_only: false,
+            abort: None,
+            within: None,
+        }
     }
 
     /// Only the compensations of these names, whatever is known of their outcome: also those that
@@ -67,6 +76,17 @@ impl Compensate {
     /// further call. It must not be a child of the workflow's own token.
     pub fn abort_on(mut self, token: WorkflowCancellationToken) -> Self {
         self.abort = Some(token);
+        self
+    }
+
+    /// Gives the rollback up after that time of the workflow's, counted from the call. No undo starts later, and none may
+    /// take longer than what is left: the server ends it, as if it had timed out. A closure's
+    /// [token](crate::UndoContext::token) is cancelled then. The rest is left for a further call. Default: no limit.
+    ///
+    /// It adds no event to the history, but for a timer beside an undo that is a closure, or beside a step that is still
+    /// in flight when the rollback begins.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.within = Some(limit);
         self
     }
 

@@ -1,5 +1,6 @@
 //! What is left to undo as plain data, for a workflow that continues as new.
 
+use ::compensation::records::RecordId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,6 +9,7 @@ use crate::{
     error::ManagerError,
     manager::CompensationManager,
     payload::StoredPayload,
+    stop::Stop,
 };
 
 /// The format that this version writes. Older ones are read for ever.
@@ -20,6 +22,10 @@ pub struct Snapshot {
     format: u32,
     registered: u64,
     entries: Vec<StoredEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stop: Option<Stop>,
+    #[serde(default)]
+    changes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +37,10 @@ struct StoredEntry {
     policy: UndoPolicy,
     execution: Execution,
     progress: Progress,
+    #[serde(default)]
+    changed: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record_id: Option<RecordId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,7 +51,8 @@ enum StoredUndo {
 }
 
 impl<C> CompensationManager<C> {
-    /// Everything that is registered, and how it stands, as data.
+    /// Everything that is registered, how it stands, and what a [signal](Self::ask_to_compensate) has asked for, as
+    /// data.
     ///
     /// # Errors
     /// [`ManagerError::Closure`] where a closure is left to be run, which is no data;
@@ -50,7 +61,13 @@ impl<C> CompensationManager<C> {
         self.check_idle()?;
         let stack = self.stack.borrow();
         let entries = stack.entries.iter().map(store).collect::<Result<_, _>>()?;
-        Ok(Snapshot { format: FORMAT, registered: stack.registered, entries })
+        Ok(Snapshot {
+            format: FORMAT,
+            registered: stack.registered,
+            entries,
+            stop: stack.stop.clone(),
+            changes: stack.changes,
+        })
     }
 
     /// Takes over what an earlier run left. Savepoints made in that run stay valid.
@@ -68,6 +85,11 @@ impl<C> CompensationManager<C> {
         }
         stack.registered = snapshot.registered;
         stack.entries = snapshot.entries.into_iter().map(load).collect();
+        stack.changes = snapshot.changes;
+        drop(stack);
+        if let Some(stop) = snapshot.stop {
+            self.ask(stop);
+        }
         Ok(())
     }
 }
@@ -82,19 +104,21 @@ fn store<C>(entry: &Entry<C>) -> Result<StoredEntry, ManagerError> {
         Undo::Closure(_) if entry.is_over() => StoredUndo::Nothing("it is over".to_owned()),
         Undo::Closure(_) => return Err(ManagerError::Closure(entry.name.clone())),
     };
-    let Entry { number, execution, .. } = *entry;
+    let Entry { number, execution, changed, record_id, .. } = *entry;
     let (name, policy, progress) =
         (entry.name.clone(), entry.policy.clone(), entry.progress.clone());
-    Ok(StoredEntry { number, name, undo, policy, execution, progress })
+    Ok(StoredEntry { number, name, undo, policy, execution, progress, changed, record_id })
 }
 
 fn load<C>(stored: StoredEntry) -> Entry<C> {
-    let StoredEntry { number, name, undo, policy, execution, progress } = stored;
+    let StoredEntry { number, name, undo, policy, execution, progress, changed, record_id } =
+        stored;
     let undo = match undo {
         StoredUndo::Activity { activity, input } => {
             Undo::Activity { activity, input: input.into_iter().map(Into::into).collect() }
         }
         StoredUndo::Nothing(why) => Undo::Nothing(why),
     };
-    Entry { number, name, undo, policy, execution, progress, running: None }
+    let running = None;
+    Entry { number, name, undo, policy, execution, progress, running, changed, record_id }
 }

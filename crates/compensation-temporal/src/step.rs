@@ -192,7 +192,7 @@ impl<C: SagaContext> CompensationManager<C> {
     /// workflow is cancelled meanwhile, the activity is asked to stop, and waited for.
     ///
     /// # Errors
-    /// [`StepError`]: cancelled before it began, refused (a name that is taken, an input that does not serialize, a time
+    /// [`StepError`]: cancelled or [stopped](Self::ask_to_compensate) before it began, refused (a name that is taken, an input that does not serialize, a time
     /// limit of zero, a rollback under way), failed, or done with an output that can't be read. It may be returned from the
     /// workflow with `?`, best through [`finish`](Self::finish).
     ///
@@ -207,6 +207,9 @@ impl<C: SagaContext> CompensationManager<C> {
         let NewStep { name, activity, input, policy: attempts, not_done } = new;
         if ctx.cancellation().is_cancelled() {
             return Err(StepError::Cancelled(name));
+        }
+        if let Some(stop) = self.stop() {
+            return Err(StepError::Stopped { name, stop });
         }
         if self.is_compensating() {
             return Err(ManagerError::Compensating.into());

@@ -58,6 +58,9 @@ struct Inner {
     released: Cell<bool>,
     log: RefCell<Vec<String>>,
     options: RefCell<HashMap<String, ActivityOptions>>,
+    shown: RefCell<String>,
+    /// How long each attempt takes.
+    pace: Cell<Duration>,
 }
 
 impl Stage {
@@ -70,7 +73,19 @@ impl Stage {
             released: Cell::new(false),
             log: RefCell::default(),
             options: RefCell::default(),
+            shown: RefCell::default(),
+            pace: Cell::default(),
         }))
+    }
+
+    /// Every attempt takes so long from now on.
+    pub(crate) fn pace(&self, span: Duration) {
+        self.0.pace.set(span);
+    }
+
+    /// What Temporal's pages show.
+    pub(crate) fn shown(&self) -> String {
+        self.0.shown.borrow().clone()
     }
 
     /// The attempts of that activity end so, one after the other; further ones give null.
@@ -115,6 +130,7 @@ impl Stage {
             }
             made += 1;
             self.note(format!("{activity}({input})"));
+            self.0.now.set(self.0.now.get() + self.0.pace.get());
             let end = self.0.script.borrow_mut().get_mut(activity).and_then(VecDeque::pop_front);
             let cause = match end.unwrap_or(End::Gives(serde_json::Value::Null)) {
                 End::Gives(value) => return Ok(self.payload(&value)),
@@ -210,6 +226,14 @@ impl SagaContext for Stage {
     }
 
     fn changed(&self) {}
+
+    fn workflow_id(&self) -> &str {
+        "trip-1"
+    }
+
+    fn show(&self, details: String) {
+        *self.0.shown.borrow_mut() = details;
+    }
 }
 
 fn application(kind: &str, non_retryable: bool) -> Failure {

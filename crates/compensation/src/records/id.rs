@@ -66,7 +66,17 @@ impl RecordId {
 
     /// The same id for the same moment, place and text's hash, whoever asks: for records that are derived
     /// from others. Those of one moment and one text sort by their place, of which 4,096 are told apart.
-    pub(crate) fn derived(moment: Timestamp, place: u16, hash: u64) -> Self {
+    ///
+    /// ```
+    /// use compensation::{Timestamp, records::RecordId};
+    ///
+    /// let moment: Timestamp = "2026-07-14T09:30:00Z".parse()?;
+    /// assert_eq!(RecordId::derived(moment, 3, 7), RecordId::derived(moment, 3, 7));
+    /// assert!(RecordId::derived(moment, 3, 7) < RecordId::derived(moment, 4, 7));
+    /// # Ok::<(), compensation::InvalidTimestamp>(())
+    /// ```
+    #[must_use]
+    pub fn derived(moment: Timestamp, place: u16, hash: u64) -> Self {
         let mut rest = [0; 10];
         rest[..2].copy_from_slice(&place.to_be_bytes());
         rest[2..].copy_from_slice(&hash.to_be_bytes());

@@ -1,49 +1,61 @@
 //! Books a trip on Temporal, and takes back what it has booked when something goes wrong.
 //!
-//! `book-trip worker` does the work; `book-trip start [ok|failing|cancelled|slow|stuck]` starts a trip, and shows how
-//! it ends. See the README for the server.
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+//! `book-trip worker` does the work; `book-trip start [ok|failing|cancelled|recalled|slow|stuck]` starts a trip, and
+//! shows how it ends. See the README for the server.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
 
+mod connect;
 mod trip;
 
-use std::{env, error::Error, time::Duration};
+use std::{env, error::Error, process::ExitCode, time::Duration};
 
+use connect::connect;
 use temporalio_client::{
-    Client, ClientOptions, Connection, ConnectionOptions, WorkflowCancelOptions,
-    WorkflowGetResultOptions, WorkflowQueryOptions, WorkflowStartOptions,
-    errors::WorkflowGetResultError,
+    WorkflowCancelOptions, WorkflowGetResultOptions, WorkflowQueryOptions, WorkflowSignalOptions,
+    WorkflowStartOptions, errors::WorkflowGetResultError,
 };
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use temporalio_workflow::common::error::IncomingError;
 use trip::{Agency, BookTrip, QUEUE, Request, Trouble};
 
-const USAGE: &str = "usage: book-trip worker | book-trip start [ok|failing|cancelled|slow|stuck]";
+const USAGE: &str =
+    "usage: book-trip worker | book-trip start [ok|failing|cancelled|recalled|slow|stuck]";
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<_> = env::args().skip(1).collect();
-    let args: Vec<_> = args.iter().map(String::as_str).collect();
-    let (trouble, cancel) = match args[..] {
-        ["worker"] => return work().await,
-        ["start"] | ["start", "ok"] => (Trouble::None, false),
-        ["start", "failing"] => (Trouble::NoSeat, false),
-        ["start", "cancelled"] => (Trouble::SlowAirline, true),
-        ["start", "slow"] => (Trouble::SlowAirline, false),
-        ["start", "stuck"] => (Trouble::NoSeatAndDeafHotel, false),
-        _ => return Err(USAGE.into()),
-    };
-    start(trouble, cancel).await
+/// What is done to a trip under way.
+#[derive(Clone, Copy, PartialEq)]
+enum Meddling {
+    None,
+    /// It is cancelled.
+    Cancel,
+    /// It is asked to compensate, by the signal.
+    Recall,
 }
 
-async fn connect() -> Result<Client, Box<dyn Error>> {
-    let address = env::var("TEMPORAL_ADDRESS").unwrap_or_else(|_| "127.0.0.1:7233".to_owned());
-    let options = ConnectionOptions::new(format!("http://{address}").parse::<url::Url>()?)
-        .connect_timeout(Duration::from_secs(5))
-        .build();
-    let connection = Connection::connect(options).await.map_err(|error| {
-        format!("no server at {address} ({error}): start one with `temporal server start-dev`")
-    })?;
-    Ok(Client::new(connection, ClientOptions::new("default").build())?)
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let args: Vec<_> = env::args().skip(1).collect();
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let (trouble, meddling) = match args[..] {
+        ["worker"] => return work().await,
+        ["start"] | ["start", "ok"] => (Trouble::None, Meddling::None),
+        ["start", "failing"] => (Trouble::NoSeat, Meddling::None),
+        ["start", "cancelled"] => (Trouble::SlowAirline, Meddling::Cancel),
+        ["start", "recalled"] => (Trouble::SlowAirline, Meddling::Recall),
+        ["start", "slow"] => (Trouble::SlowAirline, Meddling::None),
+        ["start", "stuck"] => (Trouble::NoSeatAndDeafHotel, Meddling::None),
+        _ => return Err(USAGE.into()),
+    };
+    start(trouble, meddling).await
 }
 
 async fn work() -> Result<(), Box<dyn Error>> {
@@ -67,17 +79,27 @@ fn first(error: &IncomingError) -> String {
     }
 }
 
-async fn start(trouble: Trouble, cancel: bool) -> Result<(), Box<dyn Error>> {
+async fn start(trouble: Trouble, meddling: Meddling) -> Result<(), Box<dyn Error>> {
     let client = connect().await?;
     let request = Request { traveller: "Ada".to_owned(), trouble };
     let id = format!("trip-{}", std::process::id());
     let options = WorkflowStartOptions::new(QUEUE, &id).build();
     let trip = client.start_workflow(BookTrip::run, request, options).await?;
     println!("started {id}");
-    if cancel {
+    if meddling != Meddling::None {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        println!("cancelling");
-        trip.cancel(WorkflowCancelOptions::default()).await?;
+    }
+    match meddling {
+        Meddling::None => {}
+        Meddling::Cancel => {
+            println!("cancelling");
+            trip.cancel(WorkflowCancelOptions::default()).await?;
+        }
+        Meddling::Recall => {
+            println!("asking to compensate");
+            let why = "Ada is ill".to_owned();
+            trip.signal(BookTrip::compensate, why, WorkflowSignalOptions::default()).await?;
+        }
     }
     match trip.get_result(WorkflowGetResultOptions::default()).await {
         Ok(bookings) => println!("booked: {}", bookings.join(", ")),

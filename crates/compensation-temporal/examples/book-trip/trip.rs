@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use compensation_temporal::{
-    ActivityPolicy, CompensationExecutionRecord, CompensationManager, NotDone, Retry, step,
+    ActivityPolicy, CompensationExecutionRecord, CompensationManager, NotDone, Report, Retry, step,
 };
 use serde::{Deserialize, Serialize};
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
-    WorkflowContext, WorkflowContextView, WorkflowResult,
+    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
     activities::{ActivityContext, ActivityError},
 };
 use temporalio_workflow::common::error::ApplicationFailure;
@@ -67,6 +67,24 @@ impl BookTrip {
     #[query]
     pub(crate) fn records(&self, _: &WorkflowContextView) -> Vec<CompensationExecutionRecord> {
         self.saga.records()
+    }
+
+    /// What the last rollback did.
+    #[query]
+    pub(crate) fn report(&self, _: &WorkflowContextView) -> Option<Report> {
+        self.saga.report()
+    }
+
+    /// No further step, and everything is taken back; a booking under way goes on to its end first.
+    #[signal]
+    pub(crate) fn compensate(&mut self, _: &mut SyncWorkflowContext<Self>, why: String) {
+        self.saga.ask_to_compensate(why);
+    }
+
+    /// The same, and a booking under way is asked to stop.
+    #[signal]
+    pub(crate) fn cancel(&mut self, _: &mut SyncWorkflowContext<Self>, why: String) {
+        self.saga.ask_to_cancel(why);
     }
 }
 

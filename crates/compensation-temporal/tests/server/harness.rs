@@ -3,15 +3,19 @@
 use std::{
     env,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
 
-use compensation_temporal::{CompensationExecutionRecord, Ending};
+use compensation::records::{MemoryRecords, RecordRepository as _, UndoRecord};
+use compensation_temporal::{CompensationExecutionRecord, Ending, RecordMirror};
 use futures::StreamExt as _;
 use temporalio_client::{
-    Client, ClientOptions, Connection, ConnectionOptions, WorkflowCancelOptions,
+    Client, ClientOptions, Connection, ConnectionOptions, UntypedQuery, WorkflowCancelOptions,
     WorkflowDescribeOptions, WorkflowFetchHistoryOptions, WorkflowGetResultOptions, WorkflowHandle,
     WorkflowQueryOptions, WorkflowStartOptions, errors::WorkflowGetResultError,
 };
@@ -19,27 +23,41 @@ use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
     workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions},
 };
-use temporalio_workflow::common::protos::temporal::api::enums::v1::EventType;
+use temporalio_workflow::common::{
+    HasWorkflowDefinition, data_converters::RawValue, protos::temporal::api::enums::v1::EventType,
+};
 
 use crate::{
+    by_hand::ByHand,
+    journey::Journey,
     ledger::{Ledger, PATIENCE},
-    trip::{Leg, Plan, Town, Trip, Wedge},
+    trip::{Leg, Plan, Records, Town, Trip, Wedge},
 };
 
 const ADDRESS: &str = "COMPENSATION_TEMPORAL_ADDRESS";
 const QUEUE: &str = "COMPENSATION_TEMPORAL_QUEUE";
+const CACHED: &str = "COMPENSATION_TEMPORAL_CACHED";
 
 pub(crate) async fn connect() -> Client {
     let address = env::var(ADDRESS)
         .unwrap_or_else(|_| panic!("{ADDRESS} is not set: run these tests with ./server-tests"));
     let target = format!("http://{address}").parse::<url::Url>().expect("host:port");
-    let options = ConnectionOptions::new(target).connect_timeout(PATIENCE).build();
+    let options = ConnectionOptions::new(target)
+        .connect_timeout(PATIENCE)
+        // It is in every history, and some of them are kept.
+        .identity("tests".to_owned())
+        .build();
     let connection = Connection::connect(options).await.expect("the server is up");
     Client::new(connection, ClientOptions::new("default").build()).expect("a namespace")
 }
 
 /// Polls a queue until it is told to stop.
-async fn work(queue: String, cached: usize, told: Option<tokio::sync::oneshot::Receiver<()>>) {
+async fn work(
+    queue: String,
+    cached: usize,
+    records: Arc<MemoryRecords>,
+    told: Option<tokio::sync::oneshot::Receiver<()>>,
+) {
     let runtime = Runtime::from_current_tokio(Default::default()).expect("inside tokio");
     let options = WorkerOptions::new(queue)
         .max_cached_workflows(cached)
@@ -48,8 +66,11 @@ async fn work(queue: String, cached: usize, told: Option<tokio::sync::oneshot::R
         .graceful_shutdown_period(Duration::ZERO)
         .register_workflow::<Trip>()
         .and_then(|options| options.register_workflow::<Wedge>())
-        .expect("two workflows")
+        .and_then(|options| options.register_workflow::<ByHand>())
+        .and_then(|options| options.register_workflow::<Journey>())
+        .expect("four workflows")
         .register_activities(Town)
+        .register_activities(RecordMirror::new(records))
         .build();
     let mut worker = Worker::new(&runtime, connect().await, options).expect("a worker");
     let stop = worker.shutdown_handle();
@@ -69,13 +90,13 @@ pub(crate) struct InProcess {
 }
 
 impl InProcess {
-    fn start(queue: &str, cached: usize) -> Self {
+    fn start(queue: &str, cached: usize, records: &Arc<MemoryRecords>) -> Self {
         let (stop, told) = tokio::sync::oneshot::channel();
-        let queue = queue.to_owned();
+        let (queue, records) = (queue.to_owned(), records.clone());
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
-            runtime.block_on(work(queue, cached, Some(told)));
+            runtime.block_on(work(queue, cached, records, Some(told)));
         });
         Self { stop: Some(stop), thread: Some(thread) }
     }
@@ -113,7 +134,8 @@ impl Drop for OtherProcess {
 #[tokio::test]
 async fn worker_process() {
     if let Ok(queue) = env::var(QUEUE) {
-        work(queue, 100, None).await;
+        let cached = env::var(CACHED).ok().and_then(|cached| cached.parse().ok());
+        work(queue, cached.unwrap_or(100), Arc::default(), None).await;
     }
 }
 
@@ -122,6 +144,7 @@ pub(crate) struct Stage {
     pub(crate) name: String,
     client: Client,
     ledger: Ledger,
+    records: Arc<MemoryRecords>,
 }
 
 pub(crate) type Closed = Result<usize, WorkflowGetResultError>;
@@ -131,22 +154,28 @@ impl Stage {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("trip-{}-{number}", std::process::id());
-        Self { name, client: connect().await, ledger: Ledger::new().await }
+        Self { name, client: connect().await, ledger: Ledger::new().await, records: Arc::default() }
     }
 
     pub(crate) fn worker(&self) -> InProcess {
-        InProcess::start(&self.name, 100)
+        InProcess::start(&self.name, 100, &self.records)
     }
 
     /// A worker that forgets every workflow at once, and replays it for each task.
     pub(crate) fn forgetful_worker(&self) -> InProcess {
-        InProcess::start(&self.name, 0)
+        InProcess::start(&self.name, 0, &self.records)
     }
 
     pub(crate) fn other_process(&self) -> OtherProcess {
+        self.other_process_with(100)
+    }
+
+    /// Another process that keeps so many workflows in its cache.
+    pub(crate) fn other_process_with(&self, cached: usize) -> OtherProcess {
         let this = env::current_exe().expect("a path");
         let mut worker = Command::new(this);
         worker.args(["harness::worker_process", "--exact"]).env(QUEUE, &self.name);
+        worker.env(CACHED, cached.to_string());
         OtherProcess(worker.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"))
     }
 
@@ -163,19 +192,31 @@ impl Stage {
             together: false,
             parallel: 1,
             renew_after: None,
+            mirror: Records::Nowhere,
+            within: None,
             carried: None,
         }
     }
 
     pub(crate) async fn start(&self, plan: Plan) -> WorkflowHandle<Client, Trip> {
-        let options = WorkflowStartOptions::new(&self.name, &self.name)
+        self.start_as(&self.name, plan).await
+    }
+
+    /// Starts one more workflow on the same queue.
+    pub(crate) async fn start_as(&self, id: &str, plan: Plan) -> WorkflowHandle<Client, Trip> {
+        let options = WorkflowStartOptions::new(&self.name, id)
             // So long a task waits for an answer of a worker that was killed.
             .task_timeout(Duration::from_secs(2))
             .build();
         let started = self.client.start_workflow(Trip::run, plan, options).await.expect("started");
         drop(started);
         // A handle without a run follows a workflow that continues as new.
-        self.client.get_workflow_handle::<Trip>(&self.name)
+        self.client.get_workflow_handle::<Trip>(id)
+    }
+
+    /// What the mirror of this workflow has.
+    pub(crate) async fn mirrored(&self) -> Vec<UndoRecord> {
+        self.records.history(&self.name).await.expect("in memory")
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -190,6 +231,11 @@ impl Stage {
     /// Waits until that has happened so often.
     pub(crate) async fn sees(&self, line: &str, times: usize) {
         self.ledger.sees(line, times).await;
+    }
+
+    /// Waits until so much has happened.
+    pub(crate) async fn sees_so_many(&self, lines: usize) {
+        self.ledger.sees_so_many(lines).await;
     }
 
     /// Lets an activity go on that waits.
@@ -249,8 +295,20 @@ pub(crate) async fn knows(handle: &WorkflowHandle<Client, Trip>, done: usize) {
     reaches(handle, known).await;
 }
 
+/// The text that Temporal's pages show beside a workflow.
+pub(crate) async fn details(handle: &WorkflowHandle<Client, Trip>) -> String {
+    let query = UntypedQuery::new("__temporal_workflow_metadata");
+    let empty = RawValue::empty();
+    let answer = handle.query(query, empty, WorkflowQueryOptions::default()).await;
+    let payload = answer.expect("an answer").payloads.remove(0);
+    let metadata: serde_json::Value = serde_json::from_slice(&payload.data).expect("JSON");
+    metadata["currentDetails"].as_str().unwrap_or_default().to_owned()
+}
+
 /// The kinds of all events of a workflow that has closed.
-pub(crate) async fn events(handle: &WorkflowHandle<Client, Trip>) -> Vec<EventType> {
+pub(crate) async fn events<W: HasWorkflowDefinition>(
+    handle: &WorkflowHandle<Client, W>,
+) -> Vec<EventType> {
     let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
     let events = history.into_events().await.expect("a history");
     events.iter().map(|event| event.event_type()).collect()

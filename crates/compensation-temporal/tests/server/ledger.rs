@@ -60,6 +60,14 @@ impl Ledger {
         assert_eq!(seen, Ok(true), "no `{line}` in {:?}", self.lines());
     }
 
+    /// Waits until so much has happened.
+    pub(crate) async fn sees_so_many(&self, lines: usize) {
+        let mut world = self.world.subscribe();
+        let seen = world.wait_for(|world| world.lines.len() >= lines);
+        let seen = tokio::time::timeout(PATIENCE, seen).await.map(|seen| seen.is_ok());
+        assert_eq!(seen, Ok(true), "no {lines} lines in {}", self.lines().len());
+    }
+
     /// Lets an activity go on that waits.
     pub(crate) fn open(&self, word: &str) {
         self.world.send_modify(|world| {

@@ -4,13 +4,14 @@
 use std::{pin::pin, rc::Rc, time::Duration};
 
 use compensation_temporal::{
-    ActivityPolicy, Compensate, CompensationExecutionRecord, CompensationManager, NotDone, Retry,
-    Snapshot, Step, UndoContext, step,
+    ActivityPolicy, Compensate, CompensationExecutionRecord, CompensationManager, Mirror, NotDone,
+    Report, Retry, Snapshot, Step, UndoContext, WhenUnknown, step,
 };
 use serde::{Deserialize, Serialize};
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
-    ContinueAsNewOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
+    ContinueAsNewOptions, SyncWorkflowContext, WaitConditionOptions, WorkflowContext,
+    WorkflowContextView, WorkflowResult,
     activities::{ActivityContext, ActivityError},
     workflows::join_all,
 };
@@ -23,7 +24,7 @@ use crate::ledger::tell;
 pub(crate) struct Plan {
     pub(crate) ledger: String,
     pub(crate) legs: Vec<Leg>,
-    /// Waits for a cancel once all is done.
+    /// Waits for a cancel, or a signal, once all is done.
     pub(crate) hold: bool,
     /// Takes all legs at once.
     pub(crate) together: bool,
@@ -31,7 +32,30 @@ pub(crate) struct Plan {
     pub(crate) parallel: u16,
     /// Continues as new after so many legs.
     pub(crate) renew_after: Option<usize>,
+    /// Where its records are mirrored.
+    pub(crate) mirror: Records,
+    /// How long its rollback may take.
+    pub(crate) within: Option<Duration>,
     pub(crate) carried: Option<Snapshot>,
+}
+
+/// Who mirrors the records.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Records {
+    Nowhere,
+    Here,
+    /// A worker that is not there.
+    Nobody,
+}
+
+/// Who does an undo.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Doer {
+    Town,
+    /// A task queue without a worker.
+    Nobody,
+    /// The worker, which does not know the activity.
+    Ignorant,
 }
 
 /// One step and its undo.
@@ -45,6 +69,9 @@ pub(crate) struct Leg {
     /// A closure undoes it, which runs the activity.
     pub(crate) by_closure: bool,
     pub(crate) refusals_do_nothing: bool,
+    pub(crate) doer: Doer,
+    pub(crate) undoer: Doer,
+    pub(crate) park: bool,
 }
 
 impl Leg {
@@ -57,6 +84,9 @@ impl Leg {
             counted: false,
             by_closure: false,
             refusals_do_nothing: false,
+            doer: Doer::Town,
+            undoer: Doer::Town,
+            park: false,
         }
     }
 }
@@ -81,11 +111,40 @@ pub(crate) enum Act {
 /// One call of an activity.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
-    ledger: String,
-    word: String,
-    act: Act,
+    pub(crate) ledger: String,
+    pub(crate) word: String,
+    pub(crate) act: Act,
     /// What an undo is told of what it undoes.
-    told: Option<String>,
+    pub(crate) told: Option<String>,
+}
+
+/// An activity by its name, which no worker need know.
+pub(crate) struct Does(pub(crate) &'static str);
+
+impl ActivityDefinition for Does {
+    type Input = Call;
+    type Output = String;
+
+    fn name(&self) -> &str {
+        self.0
+    }
+}
+
+impl Doer {
+    fn activity(self) -> Does {
+        Does(if self == Self::Ignorant { "Town::never_heard_of" } else { "Town::does" })
+    }
+
+    fn policy(self, policy: ActivityPolicy) -> ActivityPolicy {
+        match self {
+            Self::Nobody => ActivityPolicy {
+                task_queue: Some("nobody".to_owned()),
+                schedule_to_start: Some(Duration::from_millis(300)),
+                ..policy
+            },
+            Self::Town | Self::Ignorant => policy,
+        }
+    }
 }
 
 #[workflow]
@@ -100,6 +159,18 @@ impl Trip {
     pub(crate) async fn run(ctx: &mut WorkflowContext<Self>, plan: Plan) -> WorkflowResult<usize> {
         let saga = ctx.state(|trip| trip.saga.clone());
         let what = Compensate::all().parallel(plan.parallel);
+        let what = match plan.within {
+            Some(limit) => what.within(limit),
+            None => what,
+        };
+        match plan.mirror {
+            Records::Nowhere => {}
+            Records::Here => saga.mirror(Mirror::new().with_inputs()),
+            Records::Nobody => saga.mirror(Mirror::new().policy(ActivityPolicy {
+                total: Some(Duration::from_millis(300)),
+                ..Doer::Nobody.policy(ActivityPolicy::default())
+            })),
+        }
         let result = Self::travel(ctx, &saga, plan).await;
         saga.finish_with(ctx, result, what).await
     }
@@ -135,7 +206,9 @@ impl Trip {
             saga.step(ctx, step_of(&plan.ledger, leg)).await?;
         }
         if plan.hold {
-            ctx.wait_condition(|_| false).await?;
+            let token = saga.token(ctx);
+            let options = WaitConditionOptions::builder().cancellation_token(token).build();
+            ctx.wait_condition_with_options(|_| false, options).await?;
         }
         Ok(saga.executed_count())
     }
@@ -151,12 +224,24 @@ impl Trip {
     pub(crate) fn records(&self, _: &WorkflowContextView) -> Vec<CompensationExecutionRecord> {
         self.saga.records()
     }
+
+    #[query]
+    pub(crate) fn report(&self, _: &WorkflowContextView) -> Option<Report> {
+        self.saga.report()
+    }
+
+    #[signal]
+    pub(crate) fn compensate(&mut self, _: &mut SyncWorkflowContext<Self>, why: String) {
+        self.saga.ask_to_compensate(why);
+    }
+
+    #[signal]
+    pub(crate) fn cancel(&mut self, _: &mut SyncWorkflowContext<Self>, why: String) {
+        self.saga.ask_to_cancel(why);
+    }
 }
 
-fn step_of(
-    ledger: &str,
-    leg: &Leg,
-) -> Step<WorkflowContext<Trip>, impl ActivityDefinition<Input = Call, Output = String> + use<>> {
+fn step_of(ledger: &str, leg: &Leg) -> Step<WorkflowContext<Trip>, Does> {
     let policy = ActivityPolicy {
         heartbeat: Some(Duration::from_secs(1)),
         ..ActivityPolicy::within(leg.timeout)
@@ -169,10 +254,10 @@ fn step_of(
     };
     let not_done = if leg.refusals_do_nothing { NotDone::on_refusals() } else { NotDone::never() };
     let undo = call('-', leg.undo);
-    let step = step(&leg.name, Town::does, call('+', leg.act))
-        .policy(policy.clone().retry(Retry::none()))
+    let step = step(&leg.name, leg.doer.activity(), call('+', leg.act))
+        .policy(leg.doer.policy(policy.clone().retry(Retry::none())))
         .not_done(not_done);
-    let policy = policy.retry(Retry::times(3).first(Duration::from_millis(50)));
+    let policy = leg.undoer.policy(policy).retry(Retry::times(3).first(Duration::from_millis(50)));
     if leg.by_closure {
         return step.undo_fn(move |scope: UndoContext<_>, done: Option<Rc<String>>| {
             let told = done.map(|done| (*done).clone());
@@ -182,8 +267,12 @@ fn step_of(
         });
     }
     let step = step
-        .undo(Town::does, move |done: Option<&String>| Call { told: done.cloned(), ..undo.clone() })
+        .undo(leg.undoer.activity(), move |done: Option<&String>| Call {
+            told: done.cloned(),
+            ..undo.clone()
+        })
         .undo_policy(policy);
+    let step = if leg.park { step.when_unknown(WhenUnknown::Park) } else { step };
     if leg.counted { step.counted() } else { step }
 }
 

@@ -30,7 +30,7 @@ pub(crate) enum Trouble {
     None,
     /// There is no seat.
     NoSeat,
-    /// The airline takes half a minute: time to cancel, or to kill the worker.
+    /// The airline takes a quarter of a minute: time to cancel, or to kill the worker.
     SlowAirline,
     /// There is no seat, and the hotel does not answer when it is to be cancelled.
     NoSeatAndDeafHotel,
@@ -183,7 +183,7 @@ impl Agency {
             }
             Trouble::SlowAirline => {
                 say("the airline takes its time".to_owned());
-                for _ in 0..60 {
+                for _ in 0..30 {
                     ctx.record_heartbeat(()).await?;
                     if ctx.is_cancelled() {
                         say("the airline was told to stop".to_owned());

@@ -40,16 +40,27 @@ pub(crate) struct Scene {
     pub(crate) carried: Option<Snapshot>,
 }
 
-/// The activity, by its name: a replay needs no more of it.
+/// An activity, by its name: a replay needs no more of it. Each has one of its own, for the order of two activities of
+/// one name is not told apart by a replay.
 #[derive(Clone, Copy)]
-struct Does;
+struct Does(&'static str);
 
 impl ActivityDefinition for Does {
     type Input = Value;
     type Output = String;
 
     fn name(&self) -> &str {
-        "Town::does"
+        self.0
+    }
+}
+
+/// What books it, and what cancels it.
+fn activities(name: &str) -> [Does; 2] {
+    match name {
+        "car" => [Does("book-car"), Does("cancel-car")],
+        "hotel" => [Does("book-hotel"), Does("cancel-hotel")],
+        "boat" => [Does("book-boat"), Does("cancel-boat")],
+        _ => [Does("book-flight"), Does("cancel-flight")],
     }
 }
 
@@ -140,19 +151,20 @@ pub(crate) fn leg<C: SagaContext>(
         heartbeat: Some(Duration::from_secs(5)),
         ..ActivityPolicy::within(Duration::from_secs(60)).retry(Retry::none())
     };
-    let step = step(name, Does, call('+', act)).policy(beats).not_done(NotDone::on_refusals());
+    let [books, cancels] = activities(name);
+    let step = step(name, books, call('+', act)).policy(beats).not_done(NotDone::on_refusals());
     let undo = call('-', undo);
     if scene.name == "closure-within" && name == "hotel" {
         return step.undo_fn(move |scope: UndoContext<C>, _| {
             let undo = undo.clone();
             async move {
                 let policy = ActivityPolicy::default();
-                scope.run(Does, undo, &policy).await.map(drop).map_err(io::Error::other)
+                scope.run(cancels, undo, &policy).await.map(drop).map_err(io::Error::other)
             }
         });
     }
     let step = step
-        .undo(Does, move |done: Option<&String>| {
+        .undo(cancels, move |done: Option<&String>| {
             let mut undo = undo.clone();
             undo["told"] = json!(done);
             undo

@@ -28,6 +28,7 @@ use temporalio_workflow::common::{
 };
 
 use crate::{
+    agencies::Agencies,
     by_hand::ByHand,
     journey::Journey,
     ledger::{Ledger, PATIENCE},
@@ -70,6 +71,7 @@ async fn work(
         .and_then(|options| options.register_workflow::<Journey>())
         .expect("four workflows")
         .register_activities(Town)
+        .register_activities(Agencies)
         .register_activities(RecordMirror::new(records))
         .build();
     let mut worker = Worker::new(&runtime, connect().await, options).expect("a worker");

@@ -1,6 +1,7 @@
 //! The manager against a real server. `./server-tests` starts one and runs these.
 #![allow(clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
+mod agencies;
 mod by_hand;
 mod cancels;
 mod costs;

@@ -312,46 +312,51 @@ pub(crate) struct Town;
 impl Town {
     #[activity]
     pub(crate) async fn does(ctx: ActivityContext, call: Call) -> Result<String, ActivityError> {
-        let Call { ledger, word, act, told } = call;
-        let word = told.map_or(word.clone(), |told| format!("{word}({told})"));
-        match act {
-            Act::Works => {}
-            Act::Refuses => {
-                let failure = ApplicationFailure::builder(format!("{word} is refused"))
-                    .type_name("Refused".to_owned())
-                    .non_retryable(true);
-                return Err(ActivityError::application(failure.build()));
-            }
-            // An attempt of the workflow's own is always the server's first: the ledger knows better.
-            Act::FailsFirst(times) if tell(&ledger, &format!("#!{word}")).await? >= times => {}
-            Act::FailsFirst(_) | Act::FailsForever => {
-                tell(&ledger, &format!("!{word}")).await?;
-                let failure = ApplicationFailure::new(format!("{word} fails"));
-                return Err(ActivityError::application(failure));
-            }
-            Act::LosesItsReply => {
-                tell(&ledger, &word).await?;
-                ctx.cancelled().await;
-                // A worker that stops tells its activities; this one has no reply to lose any more.
-                return Err(ActivityError::cancelled());
-            }
-            Act::Waits | Act::WaitsDeaf => {
-                let question = format!("?{word}");
-                let mut opened = pin!(tell(&ledger, &question));
-                let mut beat = tokio::time::interval(Duration::from_millis(100));
-                loop {
-                    tokio::select! {
-                        opened = &mut opened => break opened.map(drop)?,
-                        () = ctx.cancelled(), if act == Act::Waits => {
-                            tell(&ledger, &format!("x{word}")).await?;
-                            return Err(ActivityError::cancelled());
-                        }
-                        _ = beat.tick() => ctx.record_heartbeat(()).await?,
+        does(ctx, call).await
+    }
+}
+
+/// Does what a call says.
+pub(crate) async fn does(ctx: ActivityContext, call: Call) -> Result<String, ActivityError> {
+    let Call { ledger, word, act, told } = call;
+    let word = told.map_or(word.clone(), |told| format!("{word}({told})"));
+    match act {
+        Act::Works => {}
+        Act::Refuses => {
+            let failure = ApplicationFailure::builder(format!("{word} is refused"))
+                .type_name("Refused".to_owned())
+                .non_retryable(true);
+            return Err(ActivityError::application(failure.build()));
+        }
+        // An attempt of the workflow's own is always the server's first: the ledger knows better.
+        Act::FailsFirst(times) if tell(&ledger, &format!("#!{word}")).await? >= times => {}
+        Act::FailsFirst(_) | Act::FailsForever => {
+            tell(&ledger, &format!("!{word}")).await?;
+            let failure = ApplicationFailure::new(format!("{word} fails"));
+            return Err(ActivityError::application(failure));
+        }
+        Act::LosesItsReply => {
+            tell(&ledger, &word).await?;
+            ctx.cancelled().await;
+            // A worker that stops tells its activities; this one has no reply to lose any more.
+            return Err(ActivityError::cancelled());
+        }
+        Act::Waits | Act::WaitsDeaf => {
+            let question = format!("?{word}");
+            let mut opened = pin!(tell(&ledger, &question));
+            let mut beat = tokio::time::interval(Duration::from_millis(100));
+            loop {
+                tokio::select! {
+                    opened = &mut opened => break opened.map(drop)?,
+                    () = ctx.cancelled(), if act == Act::Waits => {
+                        tell(&ledger, &format!("x{word}")).await?;
+                        return Err(ActivityError::cancelled());
                     }
+                    _ = beat.tick() => ctx.record_heartbeat(()).await?,
                 }
             }
         }
-        tell(&ledger, &word).await?;
-        Ok(word.trim_start_matches(['+', '-']).to_owned())
     }
+    tell(&ledger, &word).await?;
+    Ok(word.trim_start_matches(['+', '-']).to_owned())
 }

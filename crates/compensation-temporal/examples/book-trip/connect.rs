@@ -1,15 +1,14 @@
 //! A connection to the server, or soon a clear word that there is none.
 
-use std::{env, error::Error, time::Duration};
+use std::{error::Error, time::Duration};
 
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 
 /// So long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Connects to the server at `TEMPORAL_ADDRESS`, by default the one that `temporal server start-dev` starts.
-pub(crate) async fn connect() -> Result<Client, Box<dyn Error>> {
-    let address = env::var("TEMPORAL_ADDRESS").unwrap_or_else(|_| "127.0.0.1:7233".to_owned());
+/// Connects to the server at that host and port.
+pub(crate) async fn connect(address: &str) -> Result<Client, Box<dyn Error>> {
     let target = format!("http://{address}").parse::<url::Url>().map_err(|error| {
         format!("`{address}` is no address ({error}): write it like 127.0.0.1:7233")
     })?;

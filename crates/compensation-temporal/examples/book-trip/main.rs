@@ -58,13 +58,18 @@ async fn run() -> Result<(), Box<dyn Error>> {
     start(trouble, meddling).await
 }
 
+/// The server's, by default the one that `temporal server start-dev` starts.
+fn address() -> String {
+    env::var("TEMPORAL_ADDRESS").unwrap_or_else(|_| "127.0.0.1:7233".to_owned())
+}
+
 async fn work() -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let options = WorkerOptions::new(QUEUE)
         .register_workflow::<BookTrip>()?
         .register_activities(Agency)
         .build();
-    let mut worker = Worker::new(&runtime, connect().await?, options)?;
+    let mut worker = Worker::new(&runtime, connect(&address()).await?, options)?;
     println!("waiting for trips");
     worker.run().await?;
     Ok(())
@@ -80,7 +85,7 @@ fn first(error: &IncomingError) -> String {
 }
 
 async fn start(trouble: Trouble, meddling: Meddling) -> Result<(), Box<dyn Error>> {
-    let client = connect().await?;
+    let client = connect(&address()).await?;
     let request = Request { traveller: "Ada".to_owned(), trouble };
     let id = format!("trip-{}", std::process::id());
     let options = WorkflowStartOptions::new(QUEUE, &id).build();

@@ -173,12 +173,15 @@ fn every_symbol_of_the_go_package_has_one_row() {
 fn everything_that_the_map_names_is_there() {
     let there = there();
     for (go, rust) in rows() {
-        for name in quoted(rust) {
+        // What lives inside workflows is proved to be there by tests of that crate, which has a workspace of its own.
+        let inside =
+            if rust.starts_with("*Temporal*") { rust.find(';').unwrap_or(rust.len()) } else { 0 };
+        for name in quoted(&rust[inside..]) {
             assert!(
                 there.contains(&name),
                 "`{go}`: `{name}` is not among what is proved to be there"
             );
         }
-        assert!(rust.contains("Temporal") || quoted(rust).next().is_some(), "`{go}` leads nowhere");
+        assert!(quoted(rust).next().is_some(), "`{go}` leads nowhere");
     }
 }

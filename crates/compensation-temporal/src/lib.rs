@@ -5,10 +5,10 @@
 //! workflow rightly.
 //!
 //! ```
-//! use compensation_temporal::{CompensationExecutionRecord, CompensationManager, NotDone, step};
+//! use compensation_temporal::{CompensationExecutionRecord, CompensationManager, NotDone, Report, step};
 //! use temporalio_macros::{activities, workflow, workflow_methods};
 //! use temporalio_sdk::{
-//!     WorkflowContext, WorkflowContextView, WorkflowResult,
+//!     SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
 //!     activities::{ActivityContext, ActivityError},
 //! };
 //!
@@ -30,6 +30,21 @@
 //!     #[query]
 //!     pub fn records(&self, _: &WorkflowContextView) -> Vec<CompensationExecutionRecord> {
 //!         self.saga.records()
+//!     }
+//!
+//!     #[query]
+//!     pub fn report(&self, _: &WorkflowContextView) -> Option<Report> {
+//!         self.saga.report()
+//!     }
+//!
+//!     #[signal]
+//!     pub fn compensate(&mut self, _: &mut SyncWorkflowContext<Self>, why: String) {
+//!         self.saga.ask_to_compensate(why);
+//!     }
+//!
+//!     #[signal]
+//!     pub fn cancel(&mut self, _: &mut SyncWorkflowContext<Self>, why: String) {
+//!         self.saga.ask_to_cancel(why);
 //!     }
 //! }
 //!
@@ -76,7 +91,11 @@
 //! * **Nothing is undone twice** that is recorded as undone. An attempt may be made again when its worker dies: an undo is
 //!   to be idempotent, or to say that it [is not](CompensationStep::idempotent).
 //! * **No value that does not serialize wedges a workflow task**: it is an error of the step, or of the workflow.
-//! * **It is deterministic**: no clock, no randomness and no map order of its own; the history of a workflow replays.
+//! * **It is deterministic**: no clock, no randomness and no map order of its own; the history of a workflow replays, also
+//!   with later versions: one that must emit other commands asks `patched` for it, and the histories that earlier ones
+//!   wrote are kept and replayed.
+//! * **It costs no event** more than the same rollback by hand, but for the [mirror](Mirror). What Temporal's pages show of
+//!   a rollback is no event.
 //!
 //! # What Temporal does not give
 //! A workflow that is *terminated*, or that reaches its execution or run time-out, ends without running another line:

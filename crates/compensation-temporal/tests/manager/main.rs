@@ -4,6 +4,7 @@
 mod deadline;
 mod details;
 mod finish;
+mod go;
 mod mirror;
 mod refusals;
 mod registration;

@@ -43,8 +43,9 @@ const COMPLETED: &str = "the workflow has completed";
 /// * It takes no part in a rollback: undos do not wait for it, and no failure of it fails anything. What it could not
 ///   write is said in the [`Report`](crate::Report).
 /// * It costs events: an activity for each change that the last one did not carry. It is written when a rollback begins,
-///   as its undos go on, and when it ends; the end is waited for, at most twice the policy's total time. What is
-///   registered is written earlier by [`write_records`](CompensationManager::write_records) only.
+///   as its undos go on, and when it ends; what failed is written once more by the next. The end is waited for, at most
+///   twice the policy's total time for each hundred undos. What is registered is written earlier by
+///   [`write_records`](CompensationManager::write_records) only.
 /// * It is written again without harm, and never goes back: a late writer does not overwrite what is newer, and a record
 ///   that a person has ended stays so.
 ///
@@ -117,7 +118,8 @@ impl<C> CompensationManager<C> {
 }
 
 impl<C: SagaContext> CompensationManager<C> {
-    /// Writes the records as they stand now into the mirror, and waits for it, at most its total time. For what is not
+    /// Writes the records as they stand now into the mirror, and waits for it, at most its total time
+    /// for each hundred undos. For what is not
     /// to be seen only once a rollback begins. Without a mirror it does nothing.
     ///
     /// When the workflow then completes through [`finish`](Self::finish), its undos are written once more, as skipped.
@@ -126,7 +128,7 @@ impl<C: SagaContext> CompensationManager<C> {
     /// Why the mirror has not been written: for people; the workflow may go on.
     pub async fn write_records(&self, ctx: &C) -> Result<(), String> {
         let Some(mut writer) = Writer::new(self, ctx) else { return Ok(()) };
-        while writer.write().await {}
+        writer.catch_up().await;
         writer.failure.map_or(Ok(()), Err)
     }
 
@@ -152,15 +154,13 @@ impl<C: SagaContext> CompensationManager<C> {
         };
         let mirror = async {
             loop {
-                if writer.write().await {
-                    continue;
-                }
-                if over.get() {
+                let last = over.get();
+                writer.catch_up().await;
+                if last {
                     break;
                 }
-                let (stack, over) = (self.stack.clone(), over.clone());
-                let written = writer.written;
-                let more = Box::new(move || over.get() || stack.borrow().changes > written);
+                let (stack, over, tried) = (self.stack.clone(), over.clone(), writer.tried);
+                let more = Box::new(move || over.get() || stack.borrow().changes > tried);
                 ctx.wait_until(more, WorkflowCancellationToken::new()).await;
             }
         };
@@ -174,8 +174,10 @@ struct Writer<'a, C> {
     manager: &'a CompensationManager<C>,
     ctx: &'a C,
     mirror: Mirror,
-    /// The change up to which all is written, or given up.
+    /// The change up to which all is written.
     written: u64,
+    /// The change up to which it has tried.
+    tried: u64,
     /// How its last activity failed.
     failure: Option<String>,
 }
@@ -183,28 +185,28 @@ struct Writer<'a, C> {
 impl<'a, C: SagaContext> Writer<'a, C> {
     fn new(manager: &'a CompensationManager<C>, ctx: &'a C) -> Option<Self> {
         let mirror = manager.stack.borrow().mirror.clone()?;
-        Some(Self { manager, ctx, mirror, written: 0, failure: None })
+        Some(Self { manager, ctx, mirror, written: 0, tried: 0, failure: None })
     }
 
-    /// Writes one batch; `false` where there is nothing to write.
-    async fn write(&mut self) -> bool {
-        let Some((batch, written)) = self.batch() else { return false };
-        self.written = written;
-        let ended = match payload::encode(self.ctx.converter(), &batch) {
-            Ok(input) => {
-                let token = WorkflowCancellationToken::new();
-                let options = self.mirror.policy.to_options(token, "records".to_owned());
-                let ended = self.ctx.run_activity(ACTIVITY, input, options).await;
-                ended.map(drop).map_err(|error| ActivityFailure::of(&error).to_string())
+    /// Writes until nothing is left to write, or an activity fails. What that one had is written by the next call.
+    async fn catch_up(&mut self) {
+        while let Some((batch, written)) = self.batch() {
+            self.tried = self.manager.stack.borrow().changes;
+            self.failure = self.write(&batch).await.err();
+            if self.failure.is_some() {
+                return;
             }
-            Err(error) => Err(error.to_string()),
-        };
-        match ended {
-            // A later batch has only what changed since: one that failed is not made good by it.
-            Ok(()) => {}
-            Err(error) => self.failure = Some(error),
+            self.written = written;
         }
-        true
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<(), String> {
+        let input =
+            payload::encode(self.ctx.converter(), batch).map_err(|error| error.to_string())?;
+        let token = WorkflowCancellationToken::new();
+        let options = self.mirror.policy.to_options(token, "records".to_owned());
+        let ended = self.ctx.run_activity(ACTIVITY, input, options).await;
+        ended.map(drop).map_err(|error| ActivityFailure::of(&error).to_string())
     }
 
     /// The oldest changes that are not written, and up to which.

@@ -80,6 +80,30 @@ fn a_mirror_that_fails_is_told_in_the_report_and_harms_nothing() {
 }
 
 #[test]
+fn what_could_not_be_written_is_written_with_what_comes_next() {
+    let stage = Stage::new();
+    let saga = many(&stage, &["a", "b"]);
+    stage.script(MIRROR, [End::Refuses("Broken")]);
+    stage.script("-a", [End::Hangs]);
+    let mut rollback = Box::pin(saga.compensate(&stage));
+    waits(&mut rollback);
+    stage.release();
+    let report = run(rollback).expect("it succeeds");
+    assert_eq!(report.mirror, None);
+    assert_eq!(told(&stage.log()), ["b completed, a running", "b completed, a completed"]);
+}
+
+#[test]
+fn a_mirror_that_goes_on_failing_is_given_up() {
+    let stage = Stage::new();
+    let saga = many(&stage, &["a", "b"]);
+    stage.script(MIRROR, vec![End::Refuses("Broken"); 9]);
+    let report = run(saga.compensate(&stage)).expect("the undos succeed");
+    assert_eq!(report.mirror.as_deref(), Some("it went wrong (Broken)"));
+    assert!(told(&stage.log()).len() <= 2);
+}
+
+#[test]
 fn it_is_bounded_whatever_its_policy_says() {
     let stage = Stage::new();
     let saga = many(&stage, &["a"]);

@@ -58,18 +58,24 @@ async fn a_step_that_is_deaf_to_the_cancel_is_waited_for_and_undone_with_its_out
 }
 
 #[tokio::test]
-async fn a_cancel_after_all_steps_undoes_all_of_them() {
-    let stage = Stage::new().await;
-    let _worker = stage.worker();
-    let mut plan = stage.plan(legs());
-    plan.hold = true;
-    let handle = stage.start(plan).await;
-    knows(&handle, 3).await;
-    cancel(&handle).await;
-    let (status, result) = closed(&handle).await;
-    assert_eq!(status, "Canceled");
-    assert_eq!(ending(result).report.compensated, ["flight", "hotel", "car"]);
-    assert_eq!(stage.ledger()[3..], ["-flight(flight)", "-hotel(hotel)", "-car(car)"]);
+async fn a_cancel_after_each_step_undoes_it_and_those_before() {
+    for place in 1..=3 {
+        let stage = Stage::new().await;
+        let _worker = stage.worker();
+        let mut legs = legs();
+        legs.truncate(place);
+        let mut plan = stage.plan(legs);
+        plan.hold = true;
+        let handle = stage.start(plan).await;
+        knows(&handle, place).await;
+        cancel(&handle).await;
+        let (status, result) = closed(&handle).await;
+        assert_eq!(status, "Canceled");
+        let undone = ["flight", "hotel", "car"];
+        assert_eq!(ending(result).report.compensated, undone[3 - place..]);
+        let expected = undone[3 - place..].iter().map(|name| format!("-{name}({name})"));
+        assert_eq!(stage.ledger()[place..], expected.collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]

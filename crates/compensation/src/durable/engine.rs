@@ -275,7 +275,7 @@ impl Engine {
         check_same(name, &saga.summary.id, &saga.summary.name, &saga.input, input)
     }
 
-    pub(super) async fn load(&self, id: &SagaId) -> Result<StoredSaga, EngineError> {
+    async fn load(&self, id: &SagaId) -> Result<StoredSaga, EngineError> {
         let saga = self.0.desk.repository.load(id).await?;
         saga.ok_or_else(|| EngineError::NotFound(id.clone()))
     }

@@ -7,7 +7,6 @@
 mod control;
 mod engine;
 mod error;
-mod history;
 mod journal;
 mod notice;
 mod open;
@@ -20,7 +19,6 @@ mod table;
 
 pub use engine::{Engine, MAX_INPUT_BYTES};
 pub use error::{EngineError, Refusal};
-pub use history::{Happened, History};
 pub use journal::MAX_OUTPUT_BYTES;
 pub use notice::{News, Notice};
 pub use open::EngineBuilder;

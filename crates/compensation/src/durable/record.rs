@@ -48,11 +48,6 @@ pub(super) enum Unreadable {
     Nonsense { entry: usize, why: String },
 }
 
-/// The plan alone, where it can be read.
-pub(super) fn plan(saga: &StoredSaga) -> Option<Plan> {
-    serde_json::from_str(&saga.plan).ok()
-}
-
 pub(super) fn read(saga: &StoredSaga) -> Result<Told, Unreadable> {
     read_with(saga, |_, _, _, _| {})
 }

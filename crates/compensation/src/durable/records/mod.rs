@@ -157,7 +157,7 @@ impl SagaRecords {
     /// As [`get`](Self::get).
     pub async fn history(&self, id: &SagaId) -> Result<Vec<UndoRecord>, RecordError> {
         match self.repository.load(id).await? {
-            Some(saga) => undos(&saga),
+            Some(saga) => derive(&saga),
             None => Ok(Vec::new()),
         }
     }
@@ -216,7 +216,7 @@ impl SagaRecords {
     }
 }
 
-pub(super) fn undos(saga: &StoredSaga) -> Result<Vec<UndoRecord>, RecordError> {
+fn derive(saga: &StoredSaga) -> Result<Vec<UndoRecord>, RecordError> {
     derive::derive(saga).map_err(|unreadable| RecordError::Unreadable {
         workflow_id: saga.summary.id.to_string(),
         why: unreadable.to_string(),

@@ -1,6 +1,8 @@
 //! The dashboard and the alert rules name only metrics and labels that there are.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 
 use compensation_metrics::METRICS;
 use serde_json::Value;

@@ -171,13 +171,12 @@ impl Repository for SqliteRepository {
     }
 
     fn inbox(&self, limit: usize) -> Pending<'_, Vec<Letter>> {
-        Box::pin(async move {
-            // Asked several times a second: only where there is a letter does it cost a write.
-            if !self.readers.read(|db, _| mail::any(db)).await? {
-                return Ok(Vec::new());
-            }
-            self.writer.ask(move |reply| Work::Inbox(limit, reply)).await
-        })
+        Box::pin(self.readers.inbox(limit))
+    }
+
+    fn take(&self, key: &str) -> Pending<'_, bool> {
+        let key = key.to_owned();
+        Box::pin(self.writer.ask(|reply| Work::Take(key, reply)))
     }
 
     fn answer(&self, key: &str, answer: String) -> Pending<'_, ()> {
@@ -196,7 +195,7 @@ impl Repository for SqliteRepository {
     }
 
     /// SQLite tells nobody.
-    fn changed(&self) -> Pending<'_, ()> {
+    fn changed(&self) -> Pending<'static, ()> {
         Box::pin(std::future::pending())
     }
 }

@@ -1,7 +1,5 @@
 //! Letters to sagas: how orders of other processes wait, and are answered.
 
-use std::path::Path;
-
 use compensation::{
     SagaId, Timestamp,
     repository::{KEEP_ANSWERS, Letter, Posted, Reply},
@@ -26,11 +24,6 @@ CREATE INDEX letter_open ON letter (number) WHERE answer IS NULL;
 CREATE INDEX letter_saga ON letter (saga);
 ";
 
-/// Whether any letter waits for an answer.
-pub(crate) fn any(db: &Connection) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM letter WHERE answer IS NULL LIMIT 1")?.exists(())
-}
-
 pub(crate) fn post(db: &Connection, letter: &Letter) -> rusqlite::Result<Posted> {
     let Some(saga) = rows::key(db, &letter.saga)? else { return Ok(Posted::Absent) };
     let old = letter.at.earlier_by(KEEP_ANSWERS);
@@ -44,38 +37,35 @@ pub(crate) fn post(db: &Connection, letter: &Letter) -> rusqlite::Result<Posted>
     Ok(Posted::Waits)
 }
 
-/// Takes letters to sagas of this owner, or of nobody who lives.
+/// Letters to sagas of this owner, or of nobody who lives.
 pub(crate) fn inbox(
     db: &Connection,
-    database: &Path,
-    own: i64,
+    alive: &mut Alive<'_>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Letter>> {
-    let mut others = Alive::new(database, own);
     let mut letters = Vec::new();
-    let mut numbers = Vec::new();
+    let mut open = db.prepare_cached(
+        "SELECT letter.key, saga.id, letter.at, letter.body, saga.owner
+         FROM letter JOIN saga ON saga.key = letter.saga
+         WHERE letter.answer IS NULL ORDER BY letter.number",
+    )?;
+    let mut found = open.query(())?;
+    while letters.len() < limit
+        && let Some(row) = found.next()?
     {
-        let mut open = db.prepare_cached(
-            "SELECT letter.key, saga.id, letter.at, letter.body, letter.number, saga.owner
-             FROM letter JOIN saga ON saga.key = letter.saga
-             WHERE letter.answer IS NULL ORDER BY letter.number",
-        )?;
-        let mut found = open.query(())?;
-        while let Some(row) = found.next()?
-            && letters.len() < limit
-        {
-            let owner: Option<i64> = row.get(5)?;
-            if owner == Some(own) || !others.owns(owner) {
-                letters.push(letter(row)?);
-                numbers.push(row.get::<_, i64>(4)?);
-            }
+        let owner = row.get(4)?;
+        if alive.is_own(owner) || !alive.owns(owner) {
+            letters.push(letter(row)?);
         }
     }
-    for number in numbers {
-        db.prepare_cached("UPDATE letter SET taken = 1 WHERE number = ?1 AND taken = 0")?
-            .execute([number])?;
-    }
     Ok(letters)
+}
+
+pub(crate) fn take(db: &Connection, key: &str) -> rusqlite::Result<bool> {
+    let taken = db
+        .prepare_cached("UPDATE letter SET taken = 1 WHERE key = ?1 AND answer IS NULL")?
+        .execute([key])?;
+    Ok(taken > 0)
 }
 
 fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {

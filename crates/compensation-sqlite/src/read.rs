@@ -7,7 +7,7 @@ use std::{
 
 use compensation::{
     SagaId,
-    repository::{Counts, ErrorKind, Page, Query, RepositoryError, SagaKey, StoredSaga},
+    repository::{Counts, ErrorKind, Letter, Page, Query, RepositoryError, SagaKey, StoredSaga},
 };
 use rusqlite::{Connection, params_from_iter, types::Value};
 use tokio::sync::Semaphore;
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::{
     connection,
     error::classify,
+    mail,
     options::SqliteOptions,
     rows::{self, Alive, SUMMARY},
 };
@@ -87,6 +88,17 @@ impl Readers {
 
     pub(crate) async fn list(self: &Arc<Self>, query: Query) -> Result<Page, RepositoryError> {
         self.read(move |connection, readers| list(connection, readers, &query)).await
+    }
+
+    pub(crate) async fn inbox(
+        self: &Arc<Self>,
+        limit: usize,
+    ) -> Result<Vec<Letter>, RepositoryError> {
+        self.read(move |connection, readers| {
+            let mut alive = Alive::new(&readers.path, readers.own);
+            mail::inbox(connection, &mut alive, limit)
+        })
+        .await
     }
 
     pub(crate) async fn counts(self: &Arc<Self>) -> Result<Counts, RepositoryError> {

@@ -47,6 +47,11 @@ impl<'a> Alive<'a> {
         Self { database, own, known: HashMap::new() }
     }
 
+    /// Whether that owner is the one who asks.
+    pub(crate) fn is_own(&self, owner: Option<i64>) -> bool {
+        owner == Some(self.own)
+    }
+
     /// Whether that owner is there and lives.
     pub(crate) fn owns(&mut self, owner: Option<i64>) -> bool {
         let database = self.database;

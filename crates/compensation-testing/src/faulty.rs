@@ -255,6 +255,14 @@ impl<R: Repository> Repository for FaultyRepository<R> {
         self.inner.inbox(limit)
     }
 
+    fn take(&self, key: &str) -> Pending<'_, bool> {
+        let key = key.to_owned();
+        Box::pin(async move {
+            let call = Box::pin(async move { self.inner.take(&key).await });
+            self.faults.call(call, false).await
+        })
+    }
+
     fn answer(&self, key: &str, answer: String) -> Pending<'_, ()> {
         let key = key.to_owned();
         Box::pin(async move {
@@ -275,7 +283,7 @@ impl<R: Repository> Repository for FaultyRepository<R> {
         })
     }
 
-    fn changed(&self) -> Pending<'_, ()> {
+    fn changed(&self) -> Pending<'static, ()> {
         self.inner.changed()
     }
 }

@@ -56,7 +56,7 @@ pub enum Change {
     Interrupted(StepIndex),
     /// Somebody asked to undo the saga.
     CancelRequested,
-    /// A person ordered another attempt of what is parked.
+    /// A person ordered another attempt of what is parked, or waits after a failure, at once.
     RetryOrdered(StepIndex),
     /// A person ordered to go on without what is parked.
     SkipOrdered(StepIndex),
@@ -141,9 +141,12 @@ pub(crate) struct Event {
     word: Word,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     step: Option<StepIndex>,
-    /// The output of an action or probe that is done.
+    /// The output of an action or probe that is done, or what a person gave in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<Box<RawValue>>,
+    /// What a person gave a step in place of the saga's input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<Box<RawValue>>,
     /// How an attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<Failure>,
@@ -153,6 +156,9 @@ pub(crate) struct Event {
     /// The reason given for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
+    /// By which letter it was ordered, where it came from another process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) letter: Option<String>,
 }
 
 /// Why a journal event says nothing that the machine could read.
@@ -167,10 +173,20 @@ impl Event {
             word: change.word(),
             step: change.step(),
             output: None,
+            input: None,
             failure: None,
             by: None,
             why: None,
+            letter: None,
         }
+    }
+
+    /// Says who ordered it and why, and by which letter.
+    pub(crate) fn sign(&mut self, by_whom: Option<(&str, &str)>, letter: Option<String>) {
+        let (by, why) = by_whom.unzip();
+        self.by = by.map(ToOwned::to_owned);
+        self.why = why.map(ToOwned::to_owned);
+        self.letter = letter;
     }
 
     /// What it means to the machine.

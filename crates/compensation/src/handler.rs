@@ -3,6 +3,7 @@
 
 use std::{
     any::Any,
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
     sync::{
@@ -157,13 +158,52 @@ impl Scope {
     }
 }
 
+/// What people gave steps in place of what the record says.
+#[derive(Clone, Default)]
+pub(crate) struct Edits {
+    inputs: BTreeMap<StepIndex, Edited>,
+    outputs: BTreeMap<StepIndex, Edited>,
+}
+
+type Edited = Arc<dyn Any + Send + Sync>;
+
+impl Edits {
+    pub(crate) fn set_input(&mut self, step: StepIndex, input: AnyValue) {
+        self.inputs.insert(step, input.into());
+    }
+
+    pub(crate) fn set_output(&mut self, step: StepIndex, output: AnyValue) {
+        self.outputs.insert(step, output.into());
+    }
+
+    pub(crate) fn output(&self, step: StepIndex) -> Option<&(dyn Any + Send + Sync)> {
+        self.outputs.get(&step).map(|output| &**output)
+    }
+}
+
 /// One attempt at one step.
 pub(crate) struct Attempt {
     pub(crate) scope: Arc<Scope>,
+    /// As they were when it started; nearly always there are none.
+    pub(crate) edits: Option<Arc<Edits>>,
     pub(crate) step: StepIndex,
     /// From 1, over the whole life of the saga.
     pub(crate) number: u32,
     pub(crate) effect: Effect,
+}
+
+impl Attempt {
+    /// The saga's input, or what the step was given in its place.
+    pub(crate) fn given_input(&self) -> &(dyn Any + Send + Sync) {
+        let edited = self.edits.as_ref().and_then(|edits| edits.inputs.get(&self.step));
+        edited.map_or(&*self.scope.input, |input| &**input)
+    }
+
+    /// A step's output, or what was given in its place.
+    pub(crate) fn known_output(&self, step: StepIndex) -> Option<&(dyn Any + Send + Sync)> {
+        let edited = self.edits.as_ref().and_then(|edits| edits.output(step));
+        edited.or_else(|| self.scope.output(step))
+    }
 }
 
 pub(crate) fn action<I, T, E, F, Fut>(function: F) -> Run
@@ -200,7 +240,7 @@ where
     Box::new(move |attempt| {
         let function = function.clone();
         Box::pin(async move {
-            let output = attempt.scope.output(attempt.step);
+            let output = attempt.known_output(attempt.step);
             let output = output.and_then(|output| output.downcast_ref::<T>()).cloned();
             let done = function(UndoContext::new(attempt), output).await;
             Attempted::Undone(done.map(drop).map_err(StepError::from_any))

@@ -114,7 +114,7 @@ pub use durable::{
 pub use error::{BoxError, Certainty, Failure, StepError};
 pub use handler::Value;
 pub use id::{InvalidId, MAX_ID_BYTES, SagaId};
-pub use outcome::{NotCompleted, Order, Outcome, Part, Report, StepFailure};
+pub use outcome::{Applied, Edit, NotCompleted, Order, Outcome, Part, Report, StepFailure};
 pub use plan::{Plan, PlanStep, UndoPlan};
 pub use retry::RetryPolicy;
 pub use run::Run;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     error::Failure,
     event::StepIndex,
-    handler::{Scope, Value},
+    handler::{Edits, Scope, Value},
     id::SagaId,
     machine::{Machine, Park, Phase, Task},
     plan::Plan,
@@ -174,6 +174,35 @@ pub struct Order {
     pub why: String,
 }
 
+/// What an order did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was carried out, and is in the record.
+    Changed,
+    /// What it asks for was so already; nothing changed.
+    Already,
+}
+
+/// What a step is given in place of what the record says, when it is retried. Both are JSON. The default
+/// replaces nothing.
+///
+/// The saga's input stays what it is for all other steps. What is given is kept in the journal.
+#[derive(Clone, Debug, Default)]
+pub struct Edit {
+    /// Given to this step's action, probe and undo in place of the saga's input, from now on.
+    pub input: Option<Box<RawValue>>,
+    /// Given to this step's undo, and to whatever reads it from now on, in place of the step's output.
+    pub output: Option<Box<RawValue>>,
+}
+
+impl Edit {
+    /// Whether it replaces nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.input.is_none() && self.output.is_none()
+    }
+}
+
 /// A saga's record: how it stands, step by step, with every failure in order. Cheap to clone.
 #[derive(Clone)]
 pub struct Report(Arc<Record>);
@@ -193,7 +222,7 @@ pub(crate) struct Record {
 /// Outputs as they are at hand.
 pub(crate) enum Outputs {
     /// As values, from the run itself.
-    Live(Arc<Scope>),
+    Live(Arc<Scope>, Option<Arc<Edits>>),
     /// As text, from a store.
     Stored(Vec<Option<Box<RawValue>>>),
 }
@@ -270,9 +299,10 @@ impl Report {
     #[must_use]
     pub fn output<T: Value>(&self, step: &StepRef<T>) -> Option<T> {
         match &self.0.outputs {
-            Outputs::Live(scope) => {
-                let output = (scope.tag == step.tag).then(|| scope.output(step.index)).flatten()?;
-                output.downcast_ref::<T>().cloned()
+            Outputs::Live(scope, edits) => {
+                let edited = edits.as_ref().and_then(|edits| edits.output(step.index));
+                let output = edited.or_else(|| scope.output(step.index));
+                output.filter(|_| scope.tag == step.tag)?.downcast_ref::<T>().cloned()
             }
             Outputs::Stored(outputs) => read(outputs, step.index),
         }
@@ -282,7 +312,7 @@ impl Report {
     #[must_use]
     pub fn stored_output(&self, step: &str) -> Option<&RawValue> {
         match &self.0.outputs {
-            Outputs::Live(_) => None,
+            Outputs::Live(..) => None,
             Outputs::Stored(outputs) => {
                 outputs.get(usize::from(self.0.plan.find(step)?))?.as_deref()
             }

@@ -11,7 +11,7 @@ use std::{
 use serde_json::value::RawValue;
 
 use crate::{
-    drive::{Drive, End, Evidence, Host, Ordered, Start},
+    drive::{Drive, End, Evidence, Host, Ordered, Start, Wish},
     error::StepError,
     event::Change,
     handler::{AnyValue, Codec, Scope, Value},
@@ -47,13 +47,7 @@ impl<I: Value> Saga<I> {
         let definition = self.definition().clone();
         let scope = definition.scope(Box::new(input), id);
         let machine = Machine::new(definition.graph.clone());
-        let start = Start {
-            definition,
-            scope: scope.clone(),
-            machine,
-            failures: Vec::new(),
-            abandoned: None,
-        };
+        let start = Start::new(definition, scope.clone(), machine);
         let host = InProcess { scope: scope.clone(), asked: false };
         let drive = Drive::new(start, host);
         Run { future: Some(Box::pin(finish(drive))), scope, begun: false }
@@ -164,6 +158,6 @@ impl Host for InProcess {
         }
         self.asked = true;
         let change = Change::CancelRequested;
-        Poll::Ready(Ordered::Change { change, order: None, output: None, reply: None })
+        Poll::Ready(Ordered::Change(Box::new(Wish::of(change)), None))
     }
 }

@@ -80,7 +80,7 @@ impl<I: 'static> StepContext<I> {
         Self { attempt, input: PhantomData }
     }
 
-    /// The saga's input.
+    /// The saga's input, or what a person gave this step in its place when they ordered a retry.
     #[must_use]
     pub fn input(&self) -> &I {
         self.attempt.input()
@@ -141,7 +141,7 @@ impl<I: 'static> UndoContext<I> {
         Self { attempt, input: PhantomData }
     }
 
-    /// The saga's input.
+    /// The saga's input, or what a person gave this step in its place when they ordered a retry.
     #[must_use]
     pub fn input(&self) -> &I {
         self.attempt.input()
@@ -190,12 +190,12 @@ impl<I: 'static> UndoContext<I> {
 impl Attempt {
     #[allow(clippy::expect_used, reason = "a definition makes its scopes with its own input type")]
     fn input<I: 'static>(&self) -> &I {
-        self.scope.input.downcast_ref().expect("the input has the definition's type")
+        self.given_input().downcast_ref().expect("the input has the definition's type")
     }
 
     fn output<T: 'static>(&self, step: &StepRef<T>) -> Result<&T, OutputMissing> {
         let found = (step.tag == self.scope.tag)
-            .then(|| self.scope.output(step.index))
+            .then(|| self.known_output(step.index))
             .flatten()
             .and_then(|output| output.downcast_ref());
         found.ok_or_else(|| OutputMissing {

@@ -5,9 +5,11 @@
 mod durable;
 
 use compensation::{
-    EngineError, Order, Outcome, Saga, Status, machine::Phase, repository::MemoryRepository,
+    Applied, Edit, EngineError, Order, Outcome, Saga, Status, StepError, UndoContext,
+    machine::Phase, repository::MemoryRepository,
 };
 use durable::{Does, Gate, World, id, journal, life, on};
+use serde_json::value::RawValue;
 
 fn order() -> Order {
     Order::new("Ada", "the customer called")
@@ -212,7 +214,7 @@ fn an_order_for_a_step_that_is_not_there_names_those_that_are() {
 }
 
 #[test]
-fn an_order_for_a_saga_of_another_living_process_is_refused() {
+fn an_order_reaches_a_saga_of_another_living_process() {
     let (data, world, gate) = (MemoryRepository::new(), World::default(), Gate::new());
     world.tell("a", Does::Waits(gate.clone()));
     life(async {
@@ -221,10 +223,13 @@ fn an_order_for_a_saga_of_another_living_process_is_refused() {
         let two = on(&data).register(trip).start().await.expect("start");
         one.start("trip", id("1"), &1).await.expect("started");
         gate.reached(1).await;
-        let error = two.cancel(&id("1"), order()).await.expect_err("another's");
-        assert!(matches!(error, EngineError::OwnedElsewhere { .. }), "{error}");
+        assert_eq!(two.cancel(&id("1"), order()).await.expect("ordered"), Applied::Changed);
         gate.open();
-        assert!(two.wait(&id("1")).await.expect("an outcome").is_completed());
+        let outcome = two.wait(&id("1")).await.expect("an outcome");
+        assert!(matches!(outcome, Outcome::Compensated(_)));
+        assert_eq!(world.trace(), ["a", "^a"]);
+        let said = journal(&data, "1").await.join("\n");
+        assert!(said.contains(r#""by":"Ada","why":"the customer called","letter":""#), "{said}");
     });
 }
 
@@ -246,5 +251,116 @@ fn orders_outlive_the_process_that_took_them() {
         let outcome = engine.wait(&id("1")).await.expect("an outcome");
         assert!(matches!(outcome, Outcome::Compensated(_)));
         assert_eq!(world.trace(), ["^b", "^a"], "`b` may have had its effect");
+    });
+}
+
+#[test]
+fn a_step_that_waits_out_a_failure_is_retried_at_once() {
+    let (data, world) = (MemoryRepository::new(), World::default());
+    world.tell("a", Does::RefusesTimes(1));
+    let mut trip = Saga::builder("trip");
+    let hour = std::time::Duration::from_secs(3_600);
+    let retry = compensation::RetryPolicy::new(3).first(hour).max(hour);
+    trip.step("a", world.action("a")).undo(world.undo("a")).retry(retry).add();
+    let trip = trip.build().expect("a sound saga");
+    life(async {
+        let engine = on(&data).register(trip).start().await.expect("start");
+        let begun = tokio::time::Instant::now();
+        engine.start("trip", id("1"), &1).await.expect("started");
+        while engine.report(&id("1")).await.expect("a report").failures().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        assert_eq!(engine.retry(&id("1"), "a", order()).await.expect("now"), Applied::Changed);
+        assert!(engine.wait(&id("1")).await.expect("an outcome").is_completed());
+        assert!(begun.elapsed() < hour, "the clock is virtual");
+        assert_eq!(world.trace(), ["a", "a"]);
+    });
+}
+
+#[test]
+fn an_undo_is_given_another_output_and_the_journal_keeps_it() {
+    let (data, world) = (MemoryRepository::new(), World::default());
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let trip = {
+        let seen = seen.clone();
+        let mut trip = Saga::<u32>::builder("trip");
+        trip.step("a", world.action("a"))
+            .undo(move |cx: UndoContext<u32>, output: Option<String>| {
+                let output = output.unwrap_or_default();
+                seen.lock().expect("no panic").push(format!("{} {output}", cx.input()));
+                async move {
+                    let good = output == "room 7";
+                    if good { Ok(()) } else { Err(StepError::unknown("no such room")) }
+                }
+            })
+            .undo_retry(compensation::RetryPolicy::none())
+            .add();
+        trip.step("b", world.action("b")).no_undo("it only refuses").add();
+        trip.build().expect("a sound saga")
+    };
+    world.tell("b", Does::Refuses);
+    let raw = |text: &str| Some(RawValue::from_string(text.to_owned()).expect("JSON"));
+    life(async {
+        let engine = on(&data).register(trip.clone()).start().await.expect("start");
+        let outcome = engine.run("trip", id("1"), &1).await.expect("an outcome");
+        assert!(matches!(outcome, Outcome::Stuck(_)));
+        let wrong = Edit { output: raw("17"), ..Edit::default() };
+        let error = engine.retry_with(&id("1"), "a", wrong, order()).await.expect_err("a string");
+        assert!(matches!(error, EngineError::BadOutput { .. }), "{error}");
+        let wrong = Edit { input: raw("true"), ..Edit::default() };
+        let error = engine.retry_with(&id("1"), "a", wrong, order()).await.expect_err("a number");
+        assert!(matches!(error, EngineError::BadInput { .. }), "{error}");
+        // The input alone does not mend it, and is kept for the next attempt.
+        let edit = Edit { input: raw("2"), ..Edit::default() };
+        engine.retry_with(&id("1"), "a", edit, order()).await.expect("ordered");
+        let outcome = engine.wait(&id("1")).await.expect("an outcome");
+        assert!(matches!(outcome, Outcome::Stuck(_)));
+    });
+    life(async {
+        let engine = on(&data).register(trip).start().await.expect("another process");
+        let edit = Edit { output: raw(r#""room 7""#), ..Edit::default() };
+        engine.retry_with(&id("1"), "a", edit, order()).await.expect("ordered");
+        let outcome = engine.wait(&id("1")).await.expect("an outcome");
+        assert!(matches!(outcome, Outcome::Compensated(_)));
+    });
+    assert_eq!(*seen.lock().expect("no panic"), ["1 made by a", "2 made by a", "2 room 7"]);
+}
+
+#[test]
+fn an_action_is_given_another_input_and_its_own_output_stays() {
+    let (data, world) = (MemoryRepository::new(), World::default());
+    let mut trip = Saga::<u32>::builder("trip");
+    trip.step("a", |cx: compensation::StepContext<u32>| {
+        let input = *cx.input();
+        async move {
+            let good = input == 2;
+            if good { Ok(format!("made of {input}")) } else { Err(StepError::unknown("no good")) }
+        }
+    })
+    .undo(world.undo("a"))
+    .unknown(compensation::machine::UnknownPolicy::Park)
+    .add();
+    trip.step("b", |cx: compensation::StepContext<u32>| {
+        let input = *cx.input();
+        async move { Ok::<_, StepError>(input) }
+    })
+    .no_undo("it only reads")
+    .add();
+    let trip = trip.build().expect("a sound saga");
+    let raw = |text: &str| Some(RawValue::from_string(text.to_owned()).expect("JSON"));
+    life(async {
+        let engine = on(&data).register(trip).start().await.expect("start");
+        let outcome = engine.run("trip", id("1"), &1).await.expect("an outcome");
+        assert!(matches!(outcome, Outcome::Stuck(_)));
+        let wrong = Edit { output: raw(r#""x""#), ..Edit::default() };
+        let error = engine.retry_with(&id("1"), "a", wrong, order()).await.expect_err("no undo");
+        assert!(error.to_string().contains("an action makes its own"), "{error}");
+        let edit = Edit { input: raw("2"), ..Edit::default() };
+        engine.retry_with(&id("1"), "a", edit, order()).await.expect("ordered");
+        assert!(engine.wait(&id("1")).await.expect("an outcome").is_completed());
+        let report = engine.report(&id("1")).await.expect("a report");
+        let output = |step| report.stored_output(step).expect("an output").get().to_owned();
+        assert_eq!(output("a"), r#""made of 2""#);
+        assert_eq!(output("b"), "1", "the saga's input is what it was for other steps");
     });
 }

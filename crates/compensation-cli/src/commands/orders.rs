@@ -1,7 +1,7 @@
 //! `undo`, `retry`, `skip`, `done` and `abandon`: what a person orders. The first four drive the saga on to
 //! its end.
 
-use compensation::{EngineError, Order, SagaId, machine::Phase};
+use compensation::{Applied, EngineError, Order, SagaId, machine::Phase};
 use serde_json::value::RawValue;
 
 use super::{Context, drive, session::Session};
@@ -77,7 +77,7 @@ async fn drive(
     context: &Context,
     session: &Session,
     id: &SagaId,
-    ordered: impl Future<Output = Result<(), EngineError>>,
+    ordered: impl Future<Output = Result<Applied, EngineError>>,
 ) -> Result<Exit, Error> {
     let work = async {
         ordered.await?;

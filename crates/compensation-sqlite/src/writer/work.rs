@@ -33,7 +33,7 @@ pub(crate) enum Work {
     Acquire(SagaId, Answer<Acquired>),
     Purge(Timestamp, usize, Answer<u64>),
     Post(Letter, Answer<Posted>),
-    Inbox(usize, Answer<Vec<Letter>>),
+    Take(String, Answer<bool>),
     Answer(String, String, Answer<()>),
     Withdraw(String, Answer<bool>),
 }
@@ -77,10 +77,7 @@ impl Work {
             Self::Acquire(id, to) => to.answer = Some(Ok(session.acquire(id)?)),
             Self::Purge(before, limit, to) => to.answer = Some(Ok(session.purge(*before, *limit)?)),
             Self::Post(letter, to) => to.answer = Some(Ok(mail::post(session.db, letter)?)),
-            Self::Inbox(limit, to) => {
-                let letters = mail::inbox(session.db, session.path, session.owner, *limit)?;
-                to.answer = Some(Ok(letters));
-            }
+            Self::Take(key, to) => to.answer = Some(Ok(mail::take(session.db, key)?)),
             Self::Answer(key, text, to) => {
                 to.answer = Some(Ok(mail::answer(session.db, key, text)?));
             }
@@ -109,9 +106,7 @@ impl Work {
                 let _ = to.send(error);
             }
             Self::Post(_, to) => drop(to.send(error)),
-            // Letters that nobody waited for are handed out again.
-            Self::Inbox(_, to) => drop(to.send(error)),
-            Self::Withdraw(_, to) => drop(to.send(error)),
+            Self::Take(_, to) | Self::Withdraw(_, to) => drop(to.send(error)),
             Self::Recover(to) | Self::Purge(_, _, to) => drop(to.send(error)),
             Self::Claim(_, to) => {
                 let strays = to.send(error).unwrap_or_default();

@@ -16,6 +16,7 @@ tests![
     a_letter_to_a_saga_that_is_over_is_in_every_inbox,
     a_letter_to_the_saga_of_a_dead_owner_is_in_the_inbox_of_the_living,
     a_letter_that_a_dead_owner_took_is_handed_out_again,
+    a_letter_is_taken_more_than_once_and_not_after_its_answer,
     a_letter_whose_poster_died_still_waits,
     letters_are_handed_out_oldest_first_and_bounded,
     a_letter_is_handed_out_until_it_is_answered,
@@ -60,7 +61,7 @@ async fn a_letter_waits_in_the_inbox_of_who_owns_its_saga(kit: Kit) {
     let posted = kit.post("l", "a").await;
     assert_eq!(kit.store.reply("l").await.expect("a reply"), Reply::Waits);
     assert_eq!(owner.inbox(10).await.expect("letters"), [posted]);
-    assert_eq!(kit.store.reply("l").await.expect("a reply"), Reply::Taken);
+    assert_eq!(kit.store.reply("l").await.expect("a reply"), Reply::Waits, "nobody took it");
 }
 
 async fn a_letter_is_not_in_the_inbox_of_others_while_the_owner_lives(kit: Kit) {
@@ -102,7 +103,7 @@ async fn a_letter_that_a_dead_owner_took_is_handed_out_again(kit: Kit) {
     let owner = kit.another();
     create(&*owner, "a").await;
     let posted = kit.post("l", "a").await;
-    assert_eq!(owner.inbox(10).await.expect("letters").len(), 1);
+    assert!(owner.take("l").await.expect("an answer"));
     drop(owner);
     let acquired = kit.store.acquire(&id("a")).await.expect("an answer");
     assert!(matches!(acquired, Acquired::Owned(_)));
@@ -124,7 +125,6 @@ async fn letters_are_handed_out_oldest_first_and_bounded(kit: Kit) {
     }
     let letters = kit.store.inbox(2).await.expect("letters");
     assert_eq!(letters.iter().map(|letter| &*letter.key).collect::<Vec<_>>(), ["z", "y"]);
-    assert_eq!(kit.store.reply("x").await.expect("a reply"), Reply::Waits);
 }
 
 async fn a_letter_is_handed_out_until_it_is_answered(kit: Kit) {
@@ -132,9 +132,23 @@ async fn a_letter_is_handed_out_until_it_is_answered(kit: Kit) {
     kit.post("l", "a").await;
     for _ in 0..2 {
         assert_eq!(kit.store.inbox(10).await.expect("letters").len(), 1);
+        kit.store.take("l").await.expect("an answer");
     }
     kit.store.answer("l", "done".to_owned()).await.expect("an answer");
     assert_eq!(kit.store.inbox(10).await.expect("letters"), []);
+}
+
+async fn a_letter_is_taken_more_than_once_and_not_after_its_answer(kit: Kit) {
+    kit.create("a").await;
+    assert!(!kit.store.take("l").await.expect("an answer"), "there is none");
+    kit.post("l", "a").await;
+    for _ in 0..2 {
+        assert!(kit.store.take("l").await.expect("an answer"));
+        assert_eq!(kit.store.reply("l").await.expect("a reply"), Reply::Taken);
+    }
+    kit.store.answer("l", "done".to_owned()).await.expect("an answer");
+    assert!(!kit.store.take("l").await.expect("an answer"));
+    assert_eq!(kit.store.reply("l").await.expect("a reply"), Reply::Answered("done".to_owned()));
 }
 
 async fn a_letter_is_stored_once_by_its_key(kit: Kit) {
@@ -154,7 +168,7 @@ async fn the_answer_is_read_by_who_asked(kit: Kit) {
     let owner = kit.another();
     create(&*owner, "a").await;
     kit.post("l", "a").await;
-    owner.inbox(10).await.expect("letters");
+    owner.take("l").await.expect("an answer");
     owner.answer("l", "done".to_owned()).await.expect("an answer");
     let answered = Reply::Answered("done".to_owned());
     assert_eq!(kit.store.reply("l").await.expect("a reply"), answered);
@@ -189,7 +203,7 @@ async fn a_letter_that_was_taken_can_not_be_withdrawn(kit: Kit) {
     let owner = kit.another();
     create(&*owner, "a").await;
     kit.post("l", "a").await;
-    owner.inbox(10).await.expect("letters");
+    owner.take("l").await.expect("an answer");
     assert!(!kit.store.withdraw("l").await.expect("an answer"));
     // Also once its taker is dead: nobody knows what became of it before the saga's record is read.
     drop(owner);
@@ -200,7 +214,7 @@ async fn a_letter_that_was_taken_can_not_be_withdrawn(kit: Kit) {
 async fn a_letter_that_was_answered_can_be_forgotten(kit: Kit) {
     kit.create("a").await;
     kit.post("l", "a").await;
-    kit.store.inbox(10).await.expect("letters");
+    kit.store.take("l").await.expect("an answer");
     kit.store.answer("l", "done".to_owned()).await.expect("an answer");
     assert!(kit.store.withdraw("l").await.expect("an answer"));
     assert_eq!(kit.store.reply("l").await.expect("a reply"), Reply::Absent);
@@ -224,7 +238,7 @@ async fn answers_that_nobody_fetched_are_forgotten_in_time(kit: Kit) {
 async fn letters_that_are_not_answered_are_never_forgotten(kit: Kit) {
     kit.create("a").await;
     kit.post("old", "a").await;
-    kit.store.inbox(10).await.expect("letters");
+    kit.store.take("old").await.expect("an answer");
     let late = 5_000 + 100 * KEEP_ANSWERS.as_millis() as i64;
     kit.store.post(letter("l", "a", late)).await.expect("an answer");
     assert_eq!(kit.store.reply("old").await.expect("a reply"), Reply::Taken);
@@ -256,7 +270,7 @@ async fn letters_leave_the_saga_as_it_is(kit: Kit) {
     let key = kit.create("a").await;
     let before = kit.store.load(&id("a")).await.expect("a load").expect("a saga");
     kit.post("l", "a").await;
-    kit.store.inbox(10).await.expect("letters");
+    kit.store.take("l").await.expect("an answer");
     kit.store.answer("l", "done".to_owned()).await.expect("an answer");
     let after = kit.store.load(&id("a")).await.expect("a load").expect("a saga");
     assert_eq!(after.summary, before.summary);

@@ -14,7 +14,7 @@ use crate::{
     event::Change,
     handler::{AnyValue, Codec},
     machine::{Illegal, Machine},
-    outcome::Order,
+    outcome::{Applied, Edit, Order},
 };
 
 /// Where a saga is driven.
@@ -49,20 +49,36 @@ pub(crate) struct Evidence<'a> {
     pub(crate) attempt: u32,
     pub(crate) output: Option<Box<RawValue>>,
     pub(crate) failure: Option<&'a Failure>,
-    pub(crate) order: Option<&'a Order>,
+    pub(crate) wish: Option<&'a Wish>,
 }
 
 /// An order to a saga that is being driven.
 pub(crate) enum Ordered {
     /// Let a change happen, if it is legal; the answer comes once it is durable.
-    Change {
-        change: Change,
-        order: Option<Order>,
-        output: Option<Box<RawValue>>,
-        reply: Option<oneshot::Sender<Result<(), Refused>>>,
-    },
+    Change(Box<Wish>, Option<oneshot::Sender<Answer>>),
     /// Start nothing more, and end when nothing is in flight.
     Drain,
+}
+
+/// What is ordered.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(crate) change: Change,
+    /// By whom, and why; nobody where the library orders it itself.
+    pub(crate) order: Option<Order>,
+    pub(crate) edit: Edit,
+    /// The letter that it came by, from another process.
+    pub(crate) letter: Option<String>,
+}
+
+/// The answer to an order.
+pub(crate) type Answer = Result<Applied, Refused>;
+
+impl Wish {
+    /// A change, ordered by nobody.
+    pub(crate) fn of(change: Change) -> Self {
+        Self { change, order: None, edit: Edit::default(), letter: None }
+    }
 }
 
 /// Why an order changed nothing.
@@ -72,6 +88,10 @@ pub(crate) enum Refused {
     Illegal(Illegal),
     /// The output given with it is not of the step's type.
     BadOutput(serde_json::Error),
+    /// The input given with it is not what the definition takes.
+    BadInput(serde_json::Error),
+    /// An output was given for a retry that is not one of the step's undo.
+    NotItsUndo,
     /// The saga's definition has changed, and it can't be undone by the new one.
     Changed(&'static str),
 }

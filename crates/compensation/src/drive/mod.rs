@@ -23,14 +23,14 @@ use trace::Trace;
 use tracing::Instrument as _;
 
 pub(crate) use attempt::{caught, guarded};
-pub(crate) use host::{Evidence, Host, Ordered, Refused};
+pub(crate) use host::{Answer, Evidence, Host, Ordered, Refused, Wish};
 
 use crate::{
     error::{Certainty, Failure, StepError},
     event::{Change, StepIndex},
-    handler::{AnyValue, Attempt, Attempted, Scope},
-    machine::{Command, Effect, Illegal, Machine, PROBE_ATTEMPTS, Task},
-    outcome::{self, Order, Outputs, Part, Record, Report, StepFailure},
+    handler::{AnyValue, Attempt, Attempted, Codec, Edits, Scope},
+    machine::{Command, Effect, Illegal, Machine, PROBE_ATTEMPTS, Phase, Task},
+    outcome::{self, Applied, Order, Outputs, Part, Record, Report, StepFailure},
     plan::UndoPlan,
     retry::RetryPolicy,
     saga::Definition,
@@ -48,13 +48,17 @@ pub(crate) struct Drive<H: Host> {
     host: H,
     failures: Vec<StepFailure>,
     abandoned: Option<Order>,
+    /// What people gave steps in place of what the record says.
+    edits: Option<Arc<Edits>>,
+    /// Letters whose orders are in the record: one that is handed out again changes nothing.
+    letters: Vec<String>,
     running: Vec<Running>,
     /// Attempts whose start is being written down.
     starting: Vec<Running>,
     /// Attempts that ended and have not been reported yet.
     ended: Vec<(Running, Attempted)>,
     /// Answers that are due once what they promise is durable.
-    replies: Vec<oneshot::Sender<Result<(), Refused>>>,
+    replies: Vec<oneshot::Sender<Answer>>,
     draining: bool,
     broken: Option<Illegal>,
     trace: Trace,
@@ -79,11 +83,21 @@ pub(crate) struct Start {
     pub(crate) machine: Machine,
     pub(crate) failures: Vec<StepFailure>,
     pub(crate) abandoned: Option<Order>,
+    pub(crate) edits: Option<Arc<Edits>>,
+    pub(crate) letters: Vec<String>,
+}
+
+impl Start {
+    /// A saga of which nothing is known beside the machine.
+    pub(crate) fn new(definition: Arc<Definition>, scope: Arc<Scope>, machine: Machine) -> Self {
+        let (failures, letters) = (Vec::new(), Vec::new());
+        Self { definition, scope, machine, failures, abandoned: None, edits: None, letters }
+    }
 }
 
 impl<H: Host> Drive<H> {
     pub(crate) fn new(start: Start, host: H) -> Self {
-        let Start { definition, scope, machine, failures, abandoned } = start;
+        let Start { definition, scope, machine, failures, abandoned, edits, letters } = start;
         let trace = Trace::new(&definition.plan, scope.given_id());
         Self {
             definition,
@@ -92,6 +106,8 @@ impl<H: Host> Drive<H> {
             host,
             failures,
             abandoned,
+            edits,
+            letters,
             running: Vec::new(),
             starting: Vec::new(),
             ended: Vec::new(),
@@ -146,7 +162,7 @@ impl<H: Host> Drive<H> {
             plan: self.definition.plan.clone(),
             id: self.scope.given_id().cloned(),
             machine: self.machine.clone(),
-            outputs: Outputs::Live(self.scope.clone()),
+            outputs: Outputs::Live(self.scope.clone(), self.edits.clone()),
             failures: std::mem::take(&mut self.failures),
             abandoned: self.abandoned.take(),
             held,
@@ -216,8 +232,8 @@ impl<H: Host> Drive<H> {
         };
         // A definition has the functions that its plan names: the builder and the registry see to it.
         let Some(function) = function else { return };
-        let scope = self.scope.clone();
-        let future = function(Attempt { scope, step, number: attempt, effect });
+        let (scope, edits) = (self.scope.clone(), self.edits.clone());
+        let future = function(Attempt { scope, edits, step, number: attempt, effect });
         let span = self.trace.attempt(&self.definition.plan, command);
         self.starting.push(Running::attempt(command, future, limit, span));
         self.happen(change, Evidence { attempt, ..Evidence::default() });
@@ -242,7 +258,7 @@ impl<H: Host> Drive<H> {
         self.running.append(&mut self.starting);
         for reply in self.replies.drain(..) {
             // Whoever asked may have gone.
-            let _ = reply.send(Ok(()));
+            let _ = reply.send(Ok(Applied::Changed));
         }
         Ok(())
     }
@@ -331,50 +347,72 @@ impl<H: Host> Drive<H> {
 
     /// Takes an order in; what it changes is written down by the next turn of [`run`](Self::run).
     pub(crate) fn take(&mut self, ordered: Ordered) {
-        let Ordered::Change { change, order, output, reply } = ordered else {
+        let Ordered::Change(wish, reply) = ordered else {
             self.draining = true;
             return;
         };
-        let declared = match self.order(change, output.as_deref()) {
-            Ok(declared) => declared,
-            Err(refused) => {
-                if let Some(reply) = reply {
-                    // Whoever asked may have gone.
-                    let _ = reply.send(Err(refused));
-                }
-                return;
+        let known = wish.letter.as_ref().is_some_and(|letter| self.letters.contains(letter));
+        let answer = if known { Ok(Applied::Changed) } else { self.order(&wish) };
+        if known || !matches!(answer, Ok(Applied::Changed)) {
+            if let Some(reply) = reply {
+                // Whoever asked may have gone.
+                let _ = reply.send(answer);
             }
-        };
-        if let (Some(step), Some(output)) = (change.step(), declared) {
-            self.scope.keep(step, output);
+            return;
         }
-        let evidence = Evidence { output, order: order.as_ref(), ..Evidence::default() };
-        self.host.record(change, evidence);
-        if change == Change::Abandoned {
-            self.abandoned = order;
+        self.host.record(wish.change, Evidence { wish: Some(&wish), ..Evidence::default() });
+        if wish.change == Change::Abandoned {
+            self.abandoned = wish.order;
         }
+        self.letters.extend(wish.letter);
         self.replies.extend(reply);
         self.tell_attempts();
     }
 
-    /// Lets an order change the machine. Returns the output that was given with it.
-    fn order(
-        &mut self,
-        change: Change,
-        output: Option<&RawValue>,
-    ) -> Result<Option<AnyValue>, Refused> {
-        let handlers =
-            change.step().and_then(|step| self.definition.handlers.get(usize::from(step)));
-        let declared = match (handlers, output) {
-            (Some(handlers), Some(text)) => {
-                let decoded = guarded(|| handlers.output.decode(text.get()))
-                    .unwrap_or_else(|panicked| Err(serde::de::Error::custom(panicked)));
-                Some(decoded.map_err(Refused::BadOutput)?)
-            }
-            _ => None,
+    /// Lets an order change the machine, and takes what was given with it.
+    fn order(&mut self, wish: &Wish) -> Answer {
+        let Wish { change, ref edit, .. } = *wish;
+        let undo =
+            |step| matches!(self.machine.phase(step), Phase::UndoParked(_) | Phase::UndoRetrying);
+        if let (Change::RetryOrdered(step), Some(_)) = (change, &edit.output)
+            && usize::from(step) < self.definition.handlers.len()
+            && !undo(step)
+        {
+            return Err(Refused::NotItsUndo);
+        }
+        let place = change.step().map(usize::from);
+        let handlers = place.and_then(|place| self.definition.handlers.get(place));
+        let read = |codec: Option<Codec>, text: &Option<Box<RawValue>>| {
+            let (Some(codec), Some(text)) = (codec, text) else { return Ok(None) };
+            guarded(|| codec.decode(text.get()))
+                .unwrap_or_else(|panicked| Err(serde::de::Error::custom(panicked)))
+                .map(Some)
         };
-        self.machine.apply(change).map_err(Refused::Illegal)?;
-        Ok(declared)
+        let output =
+            read(handlers.map(|it| it.output), &edit.output).map_err(Refused::BadOutput)?;
+        let input = read(handlers.map(|_| self.definition.input), &edit.input)
+            .map_err(Refused::BadInput)?;
+        if let Err(illegal) = self.machine.apply(change) {
+            let so = edit.is_empty() && self.machine.is_so(change);
+            return if so { Ok(Applied::Already) } else { Err(Refused::Illegal(illegal)) };
+        }
+        let Some(step) = change.step() else { return Ok(Applied::Changed) };
+        if let Some(input) = input {
+            self.edit(|edits| edits.set_input(step, input));
+        }
+        match (output, change) {
+            (Some(output), Change::RetryOrdered(_)) => {
+                self.edit(|edits| edits.set_output(step, output));
+            }
+            (Some(output), _) => self.scope.keep(step, output),
+            (None, _) => {}
+        }
+        Ok(Applied::Changed)
+    }
+
+    fn edit(&mut self, edit: impl FnOnce(&mut Edits)) {
+        // Attempts in flight keep what they were given.
+        edit(Arc::make_mut(self.edits.get_or_insert_default()));
     }
 
     /// Takes a change into the machine and the record.

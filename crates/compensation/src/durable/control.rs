@@ -1,6 +1,6 @@
 //! What a person may order of a stored saga: resume, cancel, and retry, skip, declare done or abandon
 //! what is stuck. An order goes to the saga's driver, which judges it by the machine; where nobody
-//! drives the saga, it is acquired first.
+//! drives the saga, it is acquired first. Where another process has it, the order goes by letter.
 
 use std::sync::Arc;
 
@@ -8,17 +8,19 @@ use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use super::{
-    engine::Engine,
+    engine::{Engine, MAX_INPUT_BYTES},
     error::{EngineError, Refusal},
-    record,
+    journal::MAX_OUTPUT_BYTES,
+    mail, record,
+    registry::Fit,
     runner::Ended,
     table::{Entered, Entering, Inner, told},
 };
 use crate::{
-    drive::{Ordered, Refused},
+    drive::{Ordered, Refused, Wish},
     event::{Change, StepIndex},
     id::SagaId,
-    outcome::Order,
+    outcome::{Applied, Edit, Order},
     plan::Plan,
     repository::StoredSaga,
 };
@@ -35,40 +37,95 @@ impl Order {
     pub fn new(by: impl Into<String>, why: impl Into<String>) -> Self {
         Self { by: by.into(), why: why.into() }
     }
+
+    /// Who and why, as the journal has them.
+    pub(super) fn signature(&self) -> (&str, &str) {
+        (&self.by, &self.why)
+    }
 }
 
+/// Why an order was not given to a driver.
+pub(super) enum Ungiven {
+    /// Another process has the saga, or its definition is not registered here: another one may carry it out.
+    Elsewhere(EngineError),
+    /// For another reason, which is for the caller to hear.
+    Failed(EngineError),
+}
+
+impl From<EngineError> for Ungiven {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::OwnedElsewhere { .. } => Self::Elsewhere(error),
+            error => Self::Failed(error),
+        }
+    }
+}
+
+/// Orders. Each says whether it changed anything; one that asks for what is so already changes nothing, so each
+/// may be repeated.
+///
+/// An order to a saga that another living process drives is passed on to that one, which carries it out within
+/// a second. Where it does not take the order within ten seconds the order is withdrawn.
+///
+/// # Cancel safety
+/// An order may still be carried out when its future is dropped.
 impl Engine {
     /// Drives a saga that nobody drives, from where its record ends: one that a dead process left, or one
-    /// that an engine parked for want of its definition. Of one that is driven or over, nothing
-    /// changes.
+    /// that an engine parked for want of its definition. Of one that is driven, here or by another process, or
+    /// over, nothing changes.
     ///
     /// # Errors
-    /// [`EngineError::NotFound`], [`EngineError::OwnedElsewhere`], [`EngineError::Held`] where nobody here
-    /// can run it, [`EngineError::Store`].
+    /// [`EngineError::NotFound`], [`EngineError::Held`] where nobody here can run it, [`EngineError::Store`].
     pub async fn resume(&self, id: &SagaId) -> Result<(), EngineError> {
         if self.inner().is_running(id) {
             return Ok(());
         }
-        self.drive(id, None).await.map(drop)
+        match self.drive(id, None).await {
+            Ok(_) | Err(EngineError::OwnedElsewhere { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Orders that a saga be undone: a running one, a stuck one, or a completed one that has no pivot.
     ///
     /// # Errors
-    /// [`EngineError::Refused`] once its pivot is done or in flight, or where it is being undone or over
-    /// already; else as [`resume`](Self::resume).
-    pub async fn cancel(&self, id: &SagaId, order: Order) -> Result<(), EngineError> {
-        self.order(id, Change::CancelRequested, order, None).await
+    /// [`EngineError::Refused`] once its pivot is done or in flight, or where it was given up;
+    /// [`EngineError::NotFound`], [`EngineError::Held`] where nobody can run it, [`EngineError::Store`],
+    /// [`EngineError::OwnedElsewhere`] where the process that has it does not listen, and
+    /// [`EngineError::Unanswered`] where that one took the order and did not answer.
+    pub async fn cancel(&self, id: &SagaId, order: Order) -> Result<Applied, EngineError> {
+        self.order(id, Change::CancelRequested, order, Edit::default()).await
     }
 
-    /// Orders another attempt, with a fresh budget, of what is parked.
+    /// Orders another attempt at once, with a fresh budget, of what is parked or waits out a failure.
     ///
     /// # Errors
-    /// [`EngineError::UnknownStep`], [`EngineError::Refused`] where the step is not parked; else as
-    /// [`resume`](Self::resume).
-    pub async fn retry(&self, id: &SagaId, step: &str, order: Order) -> Result<(), EngineError> {
+    /// [`EngineError::UnknownStep`], [`EngineError::Refused`] where the step is neither; else as
+    /// [`cancel`](Self::cancel).
+    pub async fn retry(
+        &self,
+        id: &SagaId,
+        step: &str,
+        order: Order,
+    ) -> Result<Applied, EngineError> {
+        self.retry_with(id, step, Edit::default(), order).await
+    }
+
+    /// The same, and the step is given something else than what the record says: see [`Edit`].
+    ///
+    /// # Errors
+    /// As [`retry`](Self::retry); [`EngineError::BadInput`] and [`EngineError::BadOutput`] where what is given
+    /// is not of the right type, or an output is given where no undo is retried. With something given, a step
+    /// with an attempt in flight is refused.
+    pub async fn retry_with(
+        &self,
+        id: &SagaId,
+        step: &str,
+        edit: Edit,
+        order: Order,
+    ) -> Result<Applied, EngineError> {
         let step = self.step(id, step).await?;
-        self.order(id, Change::RetryOrdered(step), order, None).await
+        self.order(id, Change::RetryOrdered(step), order, edit).await
     }
 
     /// Orders to go on without a parked undo, or without a parked step after the pivot and all that waits
@@ -76,9 +133,14 @@ impl Engine {
     ///
     /// # Errors
     /// As [`retry`](Self::retry).
-    pub async fn skip(&self, id: &SagaId, step: &str, order: Order) -> Result<(), EngineError> {
+    pub async fn skip(
+        &self,
+        id: &SagaId,
+        step: &str,
+        order: Order,
+    ) -> Result<Applied, EngineError> {
         let step = self.step(id, step).await?;
-        self.order(id, Change::SkipOrdered(step), order, None).await
+        self.order(id, Change::SkipOrdered(step), order, Edit::default()).await
     }
 
     /// Declares that a parked step, or a parked undo, has been done by hand. A step's output may be given
@@ -92,18 +154,19 @@ impl Engine {
         step: &str,
         output: Option<Box<RawValue>>,
         order: Order,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Applied, EngineError> {
         let step = self.step(id, step).await?;
-        self.order(id, Change::DoneDeclared(step), order, output).await
+        let edit = Edit { output, ..Edit::default() };
+        self.order(id, Change::DoneDeclared(step), order, edit).await
     }
 
     /// Gives a saga up, on the word of a person: nothing of it will run any more.
     ///
     /// # Errors
     /// [`EngineError::Refused`] where it is over, or something of it is in flight; else as
-    /// [`resume`](Self::resume).
-    pub async fn abandon(&self, id: &SagaId, order: Order) -> Result<(), EngineError> {
-        self.order(id, Change::Abandoned, order, None).await
+    /// [`cancel`](Self::cancel).
+    pub async fn abandon(&self, id: &SagaId, order: Order) -> Result<Applied, EngineError> {
+        self.order(id, Change::Abandoned, order, Edit::default()).await
     }
 
     async fn order(
@@ -111,58 +174,15 @@ impl Engine {
         id: &SagaId,
         change: Change,
         order: Order,
-        output: Option<Box<RawValue>>,
-    ) -> Result<(), EngineError> {
-        loop {
-            let (reply, answer) = oneshot::channel();
-            let ordered = Ordered::Change {
-                change,
-                order: Some(order.clone()),
-                output: output.clone(),
-                reply: Some(reply),
-            };
-            let mut driven = match self.inner().pass(id, ordered) {
-                Ok(ended) => Driven { ended, idle: false },
-                Err(unsent) => match self.drive(id, Some(unsent)).await? {
-                    Some(driven) => driven,
-                    None => continue,
-                },
-            };
-            match answer.await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(refused)) => {
-                    if driven.idle {
-                        // It was acquired for this order alone: whoever asks next finds it free.
-                        let _ = told(&mut driven.ended).await;
-                    }
-                    return Err(self.refused(id, change, refused).await);
-                }
-                // Its driver ended before it heard the order, or could not write it down.
-                Err(_) => {
-                    if let Some(Err(error)) = told(&mut driven.ended).await {
-                        return Err(error);
-                    }
-                }
-            }
+        edit: Edit,
+    ) -> Result<Applied, EngineError> {
+        check_sizes(&edit)?;
+        let wish = Wish { change, order: Some(order), edit, letter: None };
+        match give(self.inner(), id, &wish).await {
+            Ok(applied) => Ok(applied),
+            Err(Ungiven::Failed(error)) => Err(error),
+            Err(Ungiven::Elsewhere(why)) => mail::send(self.inner(), id, wish, why).await,
         }
-    }
-
-    async fn refused(&self, id: &SagaId, change: Change, refused: Refused) -> EngineError {
-        let id = id.clone();
-        let error = match refused {
-            Refused::Illegal(illegal) => return EngineError::Refused { id, why: Refusal(illegal) },
-            Refused::Changed(reason) => {
-                return EngineError::Held { id, reason: reason.to_owned() };
-            }
-            Refused::BadOutput(error) => Arc::new(error),
-        };
-        let step = match (self.report(&id).await, change.step()) {
-            (Ok(report), Some(step)) => {
-                report.plan().steps.get(usize::from(step)).map(|step| step.name.clone())
-            }
-            _ => None,
-        };
-        EngineError::BadOutput { id, step: step.unwrap_or_default(), error }
     }
 
     /// Acquires a saga and drives it, beginning with an order. `None`: somebody else in this process was
@@ -172,10 +192,7 @@ impl Engine {
         id: &SagaId,
         ordered: Option<Ordered>,
     ) -> Result<Option<Driven>, EngineError> {
-        // In a task of its own: what is acquired must be driven or let go, whoever gives up waiting.
-        let (inner, id) = (self.inner().clone(), id.clone());
-        let driven = inner.runtime.clone().spawn(async move { drive(&inner, &id, ordered).await });
-        driven.await.unwrap_or(Err(EngineError::Closing))
+        spawn_drive(self.inner(), id, ordered).await
     }
 
     /// The index of a step by the plan that the saga was started with.
@@ -192,6 +209,114 @@ impl Engine {
             known: names(&told.plan),
         })
     }
+}
+
+/// What is kept of an edit is bounded like what it replaces.
+fn check_sizes(edit: &Edit) -> Result<(), EngineError> {
+    let over = |text: &Option<Box<RawValue>>, limit| {
+        let bytes = text.as_ref().map_or(0, |text| text.get().len());
+        (bytes > limit).then_some(EngineError::InputTooLarge { bytes, limit })
+    };
+    let over = over(&edit.input, MAX_INPUT_BYTES).or_else(|| over(&edit.output, MAX_OUTPUT_BYTES));
+    over.map_or(Ok(()), Err)
+}
+
+/// Gives an order to the driver of a saga in this process, and acquires the saga where nobody has it. The answer
+/// comes once it is durable.
+pub(super) async fn give(inner: &Arc<Inner>, id: &SagaId, wish: &Wish) -> Result<Applied, Ungiven> {
+    loop {
+        let (reply, answer) = oneshot::channel();
+        let ordered = Ordered::Change(Box::new(wish.clone()), Some(reply));
+        let mut driven = match inner.pass(id, ordered) {
+            Ok(ended) => Driven { ended, idle: false },
+            Err(unsent) => {
+                can_give(inner, id, wish.change).await?;
+                match spawn_drive(inner, id, Some(unsent)).await? {
+                    Some(driven) => driven,
+                    None => continue,
+                }
+            }
+        };
+        match answer.await {
+            Ok(Ok(applied)) => {
+                if driven.idle && applied == Applied::Already {
+                    let _ = told(&mut driven.ended).await;
+                }
+                return Ok(applied);
+            }
+            Ok(Err(refused)) => {
+                if driven.idle {
+                    // It was acquired for this order alone: whoever asks next finds it free.
+                    let _ = told(&mut driven.ended).await;
+                }
+                return Err(Ungiven::Failed(put(inner, id, wish.change, refused).await));
+            }
+            // Its driver ended before it heard the order, or could not write it down.
+            Err(_) => {
+                if let Some(Err(error)) = told(&mut driven.ended).await {
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+}
+
+/// Whether this engine could run a saga that nobody here drives. Where not, it is not acquired for an order: that
+/// would park it.
+pub(super) async fn can_give(
+    inner: &Arc<Inner>,
+    id: &SagaId,
+    change: Change,
+) -> Result<(), Ungiven> {
+    if inner.is_running(id) {
+        return Ok(());
+    }
+    let found = inner.desk.repository.load(id).await.map_err(EngineError::from)?;
+    let saga = found.ok_or_else(|| EngineError::NotFound(id.clone()))?;
+    // What can't be read is told by whoever tries to drive it; to give a saga up nothing need be run.
+    let Ok(read) = record::read(&saga) else { return Ok(()) };
+    match inner.registry.fit(&saga.plan, &read) {
+        Fit::None(reason) if change != Change::Abandoned => {
+            Err(Ungiven::Elsewhere(EngineError::Held { id: id.clone(), reason }))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A driver's refusal, in the words of the engine.
+async fn put(inner: &Arc<Inner>, id: &SagaId, change: Change, refused: Refused) -> EngineError {
+    let id = id.clone();
+    let error = match refused {
+        Refused::Illegal(illegal) => return EngineError::Refused { id, why: Refusal(illegal) },
+        Refused::Changed(reason) => return EngineError::Held { id, reason: reason.to_owned() },
+        Refused::BadInput(error) => {
+            let found = inner.desk.repository.load(&id).await.ok().flatten();
+            let saga = found.map(|saga| saga.summary.name.to_string()).unwrap_or_default();
+            return EngineError::BadInput { saga, error: Arc::new(error) };
+        }
+        Refused::BadOutput(error) => Arc::new(error),
+        Refused::NotItsUndo => Arc::new(serde::de::Error::custom(
+            "an output can be given only for an undo that is retried; an action makes its own",
+        )),
+    };
+    let found = inner.desk.repository.load(&id).await.ok().flatten();
+    let plan = found.and_then(|saga| record::read(&saga).ok()).map(|read| read.plan);
+    let step = plan
+        .zip(change.step())
+        .and_then(|(plan, step)| plan.steps.get(usize::from(step)).map(|step| step.name.clone()));
+    EngineError::BadOutput { id, step: step.unwrap_or_default(), error }
+}
+
+/// Acquires a saga and drives it in a task of its own: what is acquired must be driven or let go, whoever gives up
+/// waiting.
+async fn spawn_drive(
+    inner: &Arc<Inner>,
+    id: &SagaId,
+    ordered: Option<Ordered>,
+) -> Result<Option<Driven>, EngineError> {
+    let (inner, id) = (inner.clone(), id.clone());
+    let driven = inner.runtime.clone().spawn(async move { drive(&inner, &id, ordered).await });
+    driven.await.unwrap_or(Err(EngineError::Closing))
 }
 
 async fn drive(

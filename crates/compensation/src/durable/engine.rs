@@ -147,10 +147,7 @@ impl Engine {
 
     /// Drives a saga unless another process does.
     async fn take_up(&self, id: &SagaId) -> Result<(), EngineError> {
-        match self.resume(id).await {
-            Err(EngineError::OwnedElsewhere { .. }) => Ok(()),
-            other => other,
-        }
+        self.resume(id).await
     }
 
     /// A saga's record as it stands in the store.

@@ -58,6 +58,12 @@ pub enum EngineError {
         /// Who has it.
         owner: String,
     },
+    /// The process that has the saga took an order and did not answer.
+    #[error(
+        "the process that runs saga `{0}` took the order and has not answered: it may still be carried out, so \
+         look at the saga before you order it again"
+    )]
+    Unanswered(SagaId),
     /// What was ordered makes no sense as the saga stands.
     #[error("saga `{id}`: {why}")]
     Refused {
@@ -111,10 +117,11 @@ impl fmt::Display for Refusal {
         let phase = phase.map(|phase| format!(", the step {phase}")).unwrap_or_default();
         let what = match change {
             Change::CancelRequested => {
-                "it can't be undone: it is past its pivot, its pivot is in flight, or it is being \
-                 undone or over"
+                "it can't be undone: it is past its pivot, its pivot is in flight, or it was given up"
             }
-            Change::RetryOrdered(_) => "only a step or an undo that is parked can be retried",
+            Change::RetryOrdered(_) => {
+                "only a step or an undo that is parked, or waits after a failure, can be retried"
+            }
             Change::SkipOrdered(_) => {
                 "only a parked undo, or a parked step after the pivot, can be skipped"
             }

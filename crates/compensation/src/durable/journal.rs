@@ -18,6 +18,7 @@ use crate::{
     event::{Change, Event},
     handler::{AnyValue, Codec},
     machine::Machine,
+    outcome::Order,
     plan::Plan,
     repository::{Append, Created, Entry, Head, NewSaga, Repository, RepositoryError, SagaKey},
     retry::RetryPolicy,
@@ -185,9 +186,10 @@ impl Host for Journal {
         // `null` says no more than its absence.
         event.output = evidence.output.filter(|output| output.get() != "null");
         event.failure = evidence.failure.cloned();
-        if let Some(order) = evidence.order {
-            event.by = Some(order.by.clone());
-            event.why = Some(order.why.clone());
+        if let Some(wish) = evidence.wish {
+            event.sign(wish.order.as_ref().map(Order::signature), wish.letter.clone());
+            event.input.clone_from(&wish.edit.input);
+            event.output = wish.edit.output.clone().filter(|output| output.get() != "null");
         }
         self.pending.push((event, evidence.attempt));
     }

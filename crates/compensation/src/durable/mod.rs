@@ -8,6 +8,7 @@ mod control;
 mod engine;
 mod error;
 mod journal;
+mod mail;
 mod notice;
 mod open;
 mod record;

@@ -86,6 +86,7 @@ impl EngineBuilder {
             self.recovers,
         ));
         super::recovery::begin(&inner).await?;
+        inner.runtime.spawn(super::mail::serve(Arc::downgrade(&inner)));
         Ok(Engine(inner))
     }
 }

@@ -1,12 +1,12 @@
 //! The text of journal entries, and a saga's record read back from them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::value::RawValue;
 
 use crate::{
     clock::Timestamp,
-    event::{Change, Event},
+    event::{Change, Event, StepIndex},
     machine::{Graph, Machine},
     outcome::{Order, Outputs, Part, Record, Report, StepFailure},
     plan::Plan,
@@ -33,6 +33,10 @@ pub(super) struct Told {
     pub(super) outputs: Vec<Option<Box<RawValue>>>,
     pub(super) failures: Vec<StepFailure>,
     pub(super) abandoned: Option<Order>,
+    /// What people gave steps in place of the saga's input.
+    pub(super) inputs: BTreeMap<StepIndex, Box<RawValue>>,
+    /// Letters whose orders were carried out.
+    pub(super) letters: Vec<String>,
 }
 
 /// Why a record can't be read.
@@ -67,6 +71,8 @@ pub(super) fn read_with(
         graph,
         failures: Vec::new(),
         abandoned: None,
+        inputs: BTreeMap::new(),
+        letters: Vec::new(),
     };
     for (entry, number) in saga.journal.iter().zip(0..) {
         told.hear(entry, number, &mut watch)?;
@@ -94,12 +100,17 @@ impl Told {
     }
 
     fn keep(&mut self, change: Change, event: Event) {
+        self.letters.extend(event.letter);
         if change == Change::Abandoned {
             self.abandoned = event.by.zip(event.why).map(|(by, why)| Order { by, why });
             return;
         }
         // The machine took the change, so the step exists.
-        let Some(step) = change.step().map(usize::from) else { return };
+        let Some(index) = change.step() else { return };
+        let step = usize::from(index);
+        if let Some(input) = event.input {
+            self.inputs.insert(index, input);
+        }
         if event.output.is_some() {
             self.outputs[step] = event.output;
         }

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    drive::{Drive, End, Ordered, Refused, Start, guarded},
+    drive::{Drive, End, Ordered, Refused, Start, Wish, guarded},
     event::{Change, StepIndex},
-    handler::{AnyValue, Scope},
+    handler::{AnyValue, Edits, Scope},
     id::SagaId,
     machine::{Effect, Machine},
     outcome::{Order, Outcome},
@@ -66,13 +66,8 @@ pub(super) fn fresh(
         orders,
         Status::Running,
     );
-    let start = Start {
-        definition: definition.clone(),
-        scope: definition.scope(value, Some(id)),
-        machine: Machine::new(definition.graph.clone()),
-        failures: Vec::new(),
-        abandoned: None,
-    };
+    let scope = definition.scope(value, Some(id));
+    let start = Start::new(definition.clone(), scope, Machine::new(definition.graph.clone()));
     Ready { drive: Drive::new(start, journal), idle: false, changed: false }
 }
 
@@ -99,9 +94,13 @@ pub(super) fn stored(
         orders,
         saga.summary.head.status,
     );
-    let Told { machine, failures, abandoned, .. } = told;
+    let edits = edits(&definition, &told)?;
+    let Told { machine, failures, abandoned, letters, .. } = told;
     let open = machine.status().is_open();
-    let mut drive = Drive::new(Start { definition, scope, machine, failures, abandoned }, journal);
+    let mut drive = Drive::new(
+        Start { definition, scope, machine, failures, abandoned, edits, letters },
+        journal,
+    );
     drive.interrupt();
     let mut ready = Ready { drive, idle: !open, changed };
     if open && !order.is_some_and(gives_up) {
@@ -111,7 +110,7 @@ pub(super) fn stored(
 }
 
 fn gives_up(order: &Ordered) -> bool {
-    matches!(order, Ordered::Change { change: Change::Abandoned, .. })
+    matches!(order, Ordered::Change(wish, _) if wish.change == Change::Abandoned)
 }
 
 /// What carries a stored saga out; whether it may only be undone.
@@ -169,6 +168,20 @@ fn scope(
     Ok(scope)
 }
 
+/// What people gave steps in place of the saga's input. (An output in place of another is the step's output in
+/// what is read back.)
+fn edits(definition: &Definition, told: &Told) -> Result<Option<Arc<Edits>>, String> {
+    let mut edits = None;
+    for (step, input) in &told.inputs {
+        let input = definition.input.decode(input.get()).map_err(|error| {
+            let name = &told.plan.steps[usize::from(*step)].name;
+            format!("the input that step `{name}` was given can't be read: {error}")
+        })?;
+        edits.get_or_insert_with(Edits::default).set_input(*step, input);
+    }
+    Ok(edits.map(Arc::new))
+}
+
 /// Whether a step is recorded as done, or was when its undo started.
 fn is_done(machine: &Machine, step: StepIndex) -> bool {
     machine.phase(step).has_output() && machine.effect(step) == Effect::Sure
@@ -183,12 +196,9 @@ impl Ready {
         }
         let (reply, mut refused) = oneshot::channel();
         let why = "its definition has changed".to_owned();
-        self.drive.take(Ordered::Change {
-            change: Change::CancelRequested,
-            order: Some(Order { by: "compensation".to_owned(), why }),
-            output: None,
-            reply: Some(reply),
-        });
+        let order = Some(Order { by: "compensation".to_owned(), why });
+        let wish = Wish { order, ..Wish::of(Change::CancelRequested) };
+        self.drive.take(Ordered::Change(Box::new(wish), Some(reply)));
         match refused.try_recv() {
             Ok(Err(_)) => Err(PAST_PIVOT.to_owned()),
             _ => Ok(()),
@@ -197,11 +207,11 @@ impl Ready {
 
     /// Whether an order would let a saga go on by a definition that is not its own, with no way back.
     fn leads_astray(&self, ordered: &Ordered) -> bool {
-        let Ordered::Change { change, .. } = ordered else { return false };
+        let Ordered::Change(wish, _) = ordered else { return false };
         if !self.changed {
             return false;
         }
-        let Some(mut after) = self.drive.after(*change) else { return false };
+        let Some(mut after) = self.drive.after(wish.change) else { return false };
         let forward = after.status().is_open() && !after.is_backward();
         forward && after.apply(Change::CancelRequested).is_err()
     }
@@ -217,7 +227,7 @@ impl Ready {
             self.drive.take(ordered);
             // Checked above: it can be undone.
             let _ = self.undo_if_changed();
-        } else if let Ordered::Change { reply: Some(reply), .. } = ordered {
+        } else if let Ordered::Change(_, Some(reply)) = ordered {
             // Whoever asked may have gone.
             let _ = reply.send(Err(Refused::Changed(PAST_PIVOT)));
         }

@@ -1,7 +1,7 @@
 //! The table of the sagas that an engine is driving, and what its drivers share.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -37,6 +37,8 @@ pub(super) struct Inner {
     /// Sagas that this engine left because the store refused, or their driver died: it looks after them
     /// again.
     strays: Mutex<Vec<SagaId>>,
+    /// Letters that are being carried out.
+    letters: Mutex<HashSet<String>>,
     close: watch::Sender<bool>,
     /// How many looks for open sagas are under way: they own sagas that are not in the table yet.
     looking: watch::Sender<usize>,
@@ -106,6 +108,7 @@ impl Inner {
             recovers,
             running: Mutex::default(),
             strays: Mutex::default(),
+            letters: Mutex::default(),
             close,
             looking: watch::channel(0).0,
             left: Notify::new(),
@@ -258,6 +261,15 @@ impl Inner {
 
     pub(super) fn take_strays(&self) -> Vec<SagaId> {
         std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a letter may be carried out now: not while it is already.
+    pub(super) fn take_in_hand(&self, letter: &str) -> bool {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).insert(letter.to_owned())
+    }
+
+    pub(super) fn put_down(&self, letter: &str) {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).remove(letter);
     }
 
     /// Parks a saga that nobody here can drive, with the evidence. Where that fails it is looked after again.

@@ -141,7 +141,7 @@ impl Machine {
     }
 
     /// An undo may start once nothing that depends on its step is left to undo.
-    fn undo_due(&mut self, step: StepIndex) {
+    pub(super) fn undo_due(&mut self, step: StepIndex) {
         let wanted = self.owes_undo(step) || self.phase(step) == Phase::UndoRetrying;
         let state = self.step(step);
         if wanted && state.blockers == 0 && !state.issued {

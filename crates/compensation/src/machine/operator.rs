@@ -1,7 +1,7 @@
 //! What a person may order: cancel, and retry, skip, mark done or abandon what is stuck.
 
-use super::{Machine, Mode, Park, Phase};
-use crate::event::StepIndex;
+use super::{Machine, Mode, Park, Phase, Step};
+use crate::event::{Change, StepIndex};
 
 impl Machine {
     /// Undo what is done. Refused once the pivot is done, and while it may be: only its end can tell
@@ -28,7 +28,8 @@ impl Machine {
     }
 
     pub(super) fn retry_ordered(&mut self, step: StepIndex) -> bool {
-        match self.phase(step) {
+        let Step { phase, action, probe, undo, .. } = *self.step(step);
+        match phase {
             Phase::Parked(park) => {
                 let state = self.step_mut(step);
                 state.action.failures = 0;
@@ -43,9 +44,49 @@ impl Machine {
                 // Undos that it no longer held up, and that have not started, wait for it again.
                 self.line_up();
             }
+            // What waits out its failures need not, and has a fresh budget.
+            Phase::Retrying if action.failures > 0 => {
+                self.step_mut(step).action.failures = 0;
+                self.withdraw(step);
+                self.due.insert(step);
+            }
+            Phase::ProbeDue if probe.failures > 0 => {
+                self.step_mut(step).probe.failures = 0;
+                self.withdraw(step);
+                self.due.insert(step);
+            }
+            Phase::UndoRetrying if undo.failures > 0 => {
+                self.step_mut(step).undo.failures = 0;
+                self.withdraw(step);
+                self.undo_due(step);
+            }
             _ => return false,
         }
         true
+    }
+
+    /// Whether an order would ask for what is so already: such a one is refused, and has harmed nobody.
+    #[must_use]
+    pub fn is_so(&self, change: Change) -> bool {
+        let phase = change.step().and_then(|step| self.steps.get(usize::from(step)));
+        let phase = phase.map(|step| step.phase);
+        match change {
+            Change::Abandoned => self.abandoned,
+            _ if self.abandoned => false,
+            Change::CancelRequested => self.is_backward(),
+            Change::RetryOrdered(_) => phase.is_some_and(|phase| {
+                let due = matches!(phase, Phase::Retrying | Phase::ProbeDue | Phase::UndoRetrying);
+                due || phase.is_live()
+            }),
+            Change::SkipOrdered(_) => {
+                matches!(phase, Some(Phase::Skipped | Phase::UndoSkipped))
+            }
+            Change::DoneDeclared(_) => match phase {
+                Some(Phase::Done) => !self.is_backward(),
+                phase => phase == Some(Phase::Undone),
+            },
+            _ => false,
+        }
     }
 
     pub(super) fn skip_ordered(&mut self, step: StepIndex) -> bool {

@@ -87,6 +87,35 @@ impl Phase {
         )
     }
 
+    /// The phase with that name in Rust, such as `UndoParked(UndoFailed)`: how one process tells another.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let parks = [
+            Park::OutcomeUnknown,
+            Park::ProbeFailed,
+            Park::TailFailed,
+            Park::UndoFailed,
+            Park::UndoInterrupted,
+        ];
+        let plain = [
+            Self::Waiting,
+            Self::Acting,
+            Self::Retrying,
+            Self::ProbeDue,
+            Self::Probing,
+            Self::Failed,
+            Self::Unsure,
+            Self::Done,
+            Self::Skipped,
+            Self::Undoing,
+            Self::UndoRetrying,
+            Self::Undone,
+            Self::UndoSkipped,
+        ];
+        let parked =
+            parks.into_iter().flat_map(|park| [Self::Parked(park), Self::UndoParked(park)]);
+        plain.into_iter().chain(parked).find(|phase| format!("{phase:?}") == name)
+    }
+
     /// The word for it in records and listings.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -168,16 +168,13 @@ impl Data {
         Posted::Waits
     }
 
-    fn inbox(&mut self, owner: u64, limit: usize) -> Vec<Letter> {
+    fn inbox(&self, owner: u64, limit: usize) -> Vec<Letter> {
         let mine = |posting: &Posting| {
             let row = self.rows.get(&posting.saga);
             row.is_some_and(|row| row.owner == Some(owner) || self.is_free(row))
         };
-        let wanted: Vec<_> = (0..self.letters.len())
-            .filter(|&place| self.letters[place].answer.is_none() && mine(&self.letters[place]))
-            .take(limit)
-            .collect();
-        wanted.into_iter().map(|place| self.letters[place].hand_out()).collect()
+        let open = self.letters.iter().filter(|it| it.answer.is_none() && mine(it));
+        open.take(limit).map(|posting| posting.letter.clone()).collect()
     }
 
     fn take(&mut self, key: i64, owner: u64) -> Option<StoredSaga> {
@@ -187,11 +184,6 @@ impl Data {
 }
 
 impl Posting {
-    fn hand_out(&mut self) -> Letter {
-        self.taken = true;
-        self.letter.clone()
-    }
-
     fn reply(&self) -> Reply {
         match &self.answer {
             Some(answer) => Reply::Answered(answer.clone()),
@@ -394,6 +386,14 @@ impl Repository for MemoryRepository {
         Box::pin(async move { Ok(letters) })
     }
 
+    fn take(&self, key: &str) -> Pending<'_, bool> {
+        let taken = self.with(|data, _| {
+            let posting = data.letter(key).filter(|posting| posting.answer.is_none());
+            posting.map(|posting| posting.taken = true).is_some()
+        });
+        Box::pin(async move { Ok(taken) })
+    }
+
     fn answer(&self, key: &str, answer: String) -> Pending<'_, ()> {
         self.with(|data, _| {
             if let Some(posting) = data.letter(key) {
@@ -418,7 +418,7 @@ impl Repository for MemoryRepository {
         Box::pin(async move { Ok(forgotten) })
     }
 
-    fn changed(&self) -> Pending<'_, ()> {
+    fn changed(&self) -> Pending<'static, ()> {
         // Told of what comes from here on, also before its first poll.
         let told = self.mail.clone().notified_owned();
         Box::pin(async move {

@@ -184,8 +184,8 @@ impl Counts {
 ///   by a claim or an acquisition that failed, or that nobody waited for, is let go by the store.
 /// * Every error is classified; see [`ErrorKind`].
 /// * A letter that was posted is in the inbox of whoever may act on it until it is answered or withdrawn,
-///   whoever posted it and whoever took it, alive or dead. So it may be handed out more than once: that it
-///   takes effect once is for the engine to see to.
+///   whoever posted it and whoever took it, alive or dead. So several may act on it: that it takes effect
+///   once is for the engine to see to.
 ///
 /// All of it is checked by the conformance suite in `compensation-testing`.
 pub trait Repository: Send + Sync + 'static {
@@ -231,10 +231,14 @@ pub trait Repository: Send + Sync + 'static {
     /// is. Forgets answers to letters that were posted more than [`KEEP_ANSWERS`] before this one.
     fn post(&self, letter: Letter) -> Pending<'_, Posted>;
 
-    /// Takes at most `limit` unanswered letters, oldest first: those to sagas that this owner owns, and to
-    /// sagas that no living owner has, open or not. From then on they can't be withdrawn. Costs next to
-    /// nothing where there are none, for it is asked several times a second.
+    /// At most `limit` unanswered letters, oldest first: those to sagas that this owner owns, and to sagas
+    /// that no living owner has, open or not. Changes nothing. Costs next to nothing where there are none,
+    /// for it is asked several times a second.
     fn inbox(&self, limit: usize) -> Pending<'_, Vec<Letter>>;
+
+    /// Takes a letter, to act on it: from then on it can't be withdrawn before it is answered. Returns `false`
+    /// for one that is answered, or not there. Taking it again is harmless.
+    fn take(&self, key: &str) -> Pending<'_, bool>;
 
     /// Answers a letter; one durable write. One that is answered already, or has gone, stays so.
     fn answer(&self, key: &str, answer: String) -> Pending<'_, ()>;
@@ -247,8 +251,9 @@ pub trait Repository: Send + Sync + 'static {
     fn withdraw(&self, key: &str) -> Pending<'_, bool>;
 
     /// Resolves when letters or answers may have come since it was called, even if it is first polled
-    /// later. A store that can't tell never resolves; the engine looks by its own clock as well.
-    fn changed(&self) -> Pending<'_, ()>;
+    /// later. A store that can't tell never resolves; the engine looks by its own clock as well. The future
+    /// keeps nothing of the store alive.
+    fn changed(&self) -> Pending<'static, ()>;
 }
 
 const _: fn(&dyn Repository) = |_| ();

@@ -158,7 +158,7 @@ fn start(items: &[(u64, Compensation)], what: &Compensate) -> Option<Start> {
         tag: u64::MAX,
     });
     let scope = definition.scope(Box::new(()), None);
-    Some(Start { definition, scope, machine, failures: Vec::new(), abandoned: None })
+    Some(Start::new(definition, scope, machine))
 }
 
 fn step(compensation: &Compensation, index: StepIndex, sequential: bool) -> PlanStep {

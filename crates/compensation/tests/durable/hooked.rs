@@ -150,6 +150,10 @@ impl Repository for Hooked {
         self.inner.inbox(limit)
     }
 
+    fn take(&self, key: &str) -> Pending<'_, bool> {
+        self.inner.take(key)
+    }
+
     fn answer(&self, key: &str, answer: String) -> Pending<'_, ()> {
         self.inner.answer(key, answer)
     }
@@ -162,7 +166,7 @@ impl Repository for Hooked {
         self.inner.withdraw(key)
     }
 
-    fn changed(&self) -> Pending<'_, ()> {
+    fn changed(&self) -> Pending<'static, ()> {
         self.inner.changed()
     }
 }

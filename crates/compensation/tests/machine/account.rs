@@ -85,7 +85,9 @@ impl Account {
                 }
                 Change::UndoDone(_) | Change::UndoFailed { .. } => phase == Phase::Undoing,
                 Change::Interrupted(_) => phase.is_live(),
-                Change::RetryOrdered(step) => waits || undo_waits && shape.step(step).undo,
+                Change::RetryOrdered(step) => {
+                    waits || undo_waits && shape.step(step).undo || self.backs_off(step)
+                }
                 Change::SkipOrdered(_) => undo_waits || waits && self.is_committed(shape),
                 Change::DoneDeclared(_) => undo_waits || waits,
                 Change::CancelRequested => {
@@ -93,6 +95,18 @@ impl Account {
                 }
                 Change::Abandoned => !self.any(Phase::is_live) && !self.status(shape).is_final(),
             }
+    }
+
+    /// Whether the step waits for another attempt after a failure.
+    fn backs_off(&self, step: StepIndex) -> bool {
+        let this = &self.steps[usize::from(step)];
+        let failures = match this.phase {
+            Phase::Retrying => this.failures,
+            Phase::ProbeDue => this.probe_failures,
+            Phase::UndoRetrying => this.undo_failures,
+            _ => 0,
+        };
+        failures > 0
     }
 
     /// What may be started with a step, if anything.
@@ -225,20 +239,12 @@ impl Account {
                 };
             }
             Change::Interrupted(_) => self.interrupt(shape, step),
-            Change::RetryOrdered(_) => {
-                this.retryable = true;
-                this.phase = match this.phase {
-                    Phase::UndoParked(_) => {
-                        this.undo_failures = 0;
-                        Phase::UndoRetrying
-                    }
-                    phase => {
-                        (this.failures, this.probe_failures) = (0, 0);
-                        let asked = phase == Phase::Parked(Park::ProbeFailed);
-                        if asked { Phase::ProbeDue } else { Phase::Retrying }
-                    }
-                };
-            }
+            Change::RetryOrdered(_) => match this.phase {
+                Phase::Retrying => this.failures = 0,
+                Phase::ProbeDue => this.probe_failures = 0,
+                Phase::UndoRetrying => this.undo_failures = 0,
+                _ => self.retry_parked(step),
+            },
             Change::SkipOrdered(_) if self.backward => this.phase = Phase::UndoSkipped,
             Change::SkipOrdered(_) => {
                 this.phase = Phase::Skipped;
@@ -250,6 +256,19 @@ impl Account {
             Change::DoneDeclared(_) => (this.phase, this.effect) = (Phase::Done, Known::Sure),
             Change::CancelRequested | Change::Abandoned => {}
         }
+    }
+
+    fn retry_parked(&mut self, step: StepIndex) {
+        let this = &mut self.steps[usize::from(step)];
+        this.retryable = true;
+        if let Phase::UndoParked(_) = this.phase {
+            this.undo_failures = 0;
+            this.phase = Phase::UndoRetrying;
+            return;
+        }
+        (this.failures, this.probe_failures) = (0, 0);
+        let asked = this.phase == Phase::Parked(Park::ProbeFailed);
+        this.phase = if asked { Phase::ProbeDue } else { Phase::Retrying };
     }
 
     fn interrupt(&mut self, shape: &Shape, step: StepIndex) {

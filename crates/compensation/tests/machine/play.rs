@@ -113,9 +113,14 @@ impl Play {
     /// Attempts are counted over the whole life of the saga.
     fn judge_number(&self, command: Command) -> Result<(), String> {
         let start = started(command.task, command.step);
-        let number = 1 + self.journal.iter().filter(|&&change| change == start).count();
-        ensure!(usize::try_from(command.attempt) == Ok(number), "{command:?} is number {number}");
+        let number = self.number(start);
+        ensure!(usize::try_from(command.attempt) == number, "{command:?} is number {number:?}");
         Ok(())
+    }
+
+    /// The number of the next attempt that begins with this change.
+    fn number(&self, start: Change) -> Result<usize, std::num::TryFromIntError> {
+        Ok(1 + self.journal.iter().filter(|&&change| change == start).count())
     }
 
     /// A command that is held is wanted as long as its attempt is the step's next one and may start;
@@ -123,9 +128,10 @@ impl Play {
     fn judge_commands(&self) -> Result<(), String> {
         let mut taken = self.machine.live().count();
         for (place, command) in self.held.iter().enumerate() {
-            let Command { step, task, failures, .. } = *command;
+            let Command { step, task, attempt, failures } = *command;
             let next = self.account.task(&self.shape, step) == Some(task);
-            let may = next && self.account.failures(step, task) == failures;
+            let due = self.number(started(task, step)) == usize::try_from(attempt);
+            let may = next && due && self.account.failures(step, task) == failures;
             ensure!(self.machine.is_wanted(*command) == may, "wanted, or not: {command:?}");
             ensure!(!self.held[..place].contains(command), "given out twice: {command:?}");
             taken += usize::from(may);

@@ -53,6 +53,18 @@ fn a_retry_lets_a_probe_ask_again_with_a_fresh_budget() {
 }
 
 #[test]
+fn a_retry_of_what_waits_out_its_failures_gives_it_a_fresh_budget() {
+    let stands = "running | a retrying | a";
+    assert_eq!(after("a x3", "a> a- a> a- retry:a a> a- a> a-"), stands);
+    let stands = "running | a probe due | ~a";
+    let probing = "a> a? ~a> ~a? ~a> ~a? retry:a ~a> ~a? ~a> ~a?";
+    assert_eq!(after("a probe unknown=probe", probing), stands);
+    let stands = "compensating | a retrying undo, b failed | ^a";
+    let undoing = "a b> b- ^a> ^a- retry:a ^a> ^a-";
+    assert_eq!(after("a undo-x2; b<a", undoing), stands);
+}
+
+#[test]
 fn a_retry_gives_a_parked_undo_a_fresh_budget() {
     let saga = "a undo-x2; b<a";
     let parked = "a b> b- ^a> ^a- ^a> ^a-";

@@ -92,9 +92,16 @@ fn nothing_is_cancelled_twice() {
 
 #[test]
 fn orders_are_for_what_is_parked() {
-    for story in ["", "a>", "a", "a> a-", "a b> b- ^a>", "a b> b-", "a b> b- ^a"] {
+    for story in ["", "a>", "a", "a b> b- ^a>", "a b> b-", "a b> b- ^a"] {
         all_refused("a x2; b<a", story, &["retry:a", "skip:a", "declare:a"]);
     }
+    all_refused("a x2; b<a", "a> a-", &["skip:a", "declare:a"]);
+}
+
+#[test]
+fn what_waits_for_nothing_is_not_ordered_anew() {
+    all_refused("a x2", "a> a- retry:a", &["retry:a"]);
+    all_refused("a once unknown=park", "a> a? retry:a", &["retry:a"]);
 }
 
 #[test]

@@ -139,6 +139,7 @@ impl<I> Builder<I> {
                 version: 0,
                 parallel: PARALLEL,
                 on_undo_failure: OnUndoFailure::Continue,
+                secret_inputs: Vec::new(),
                 steps: Vec::new(),
                 source: None,
             },
@@ -165,6 +166,12 @@ impl<I> Builder<I> {
     /// default they go on.
     pub fn halt_on_undo_failure(&mut self) -> &mut Self {
         self.plan.on_undo_failure = OnUndoFailure::Halt;
+        self
+    }
+
+    /// The value of that key of the input is secret, `*` is all of it: front ends don't show it. It is stored.
+    pub fn secret_input(&mut self, key: impl Into<String>) -> &mut Self {
+        self.plan.secret_inputs.push(key.into());
         self
     }
 
@@ -200,6 +207,7 @@ impl<I> Builder<I> {
                 probe: false,
                 idempotent: true,
                 pivot: false,
+                secret: false,
                 retry: RetryPolicy::none(),
                 timeout_ms: None,
             },
@@ -417,6 +425,12 @@ impl<I: 'static, T: Value> StepBuilder<'_, I, T> {
     /// The action must not be attempted again by itself: not after a failure, nor after a crash.
     pub fn not_idempotent(mut self) -> Self {
         self.draft.step.idempotent = false;
+        self
+    }
+
+    /// The step's output is secret: front ends don't show it. It is stored as it is.
+    pub fn secret_output(mut self) -> Self {
+        self.draft.step.secret = true;
         self
     }
 

@@ -108,8 +108,9 @@ pub use builder::{Builder, DefinitionError, MAX_NAME_BYTES, StepBuilder};
 pub use clock::{InvalidTimestamp, Timestamp};
 pub use compensation_status::CompensationStatus;
 pub use durable::{
-    AnySaga, Engine, EngineBuilder, EngineError, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, News, Notice,
-    Refusal, SagaRecordPage, SagaRecordQuery, SagaRecords,
+    AnySaga, Engine, EngineBuilder, EngineError, Happening, History, MAX_INPUT_BYTES,
+    MAX_OUTPUT_BYTES, Mask, News, Notice, Preview, Refusal, SagaRecordPage, SagaRecordQuery,
+    SagaRecords, UndoPreview,
 };
 pub use error::{BoxError, Certainty, Failure, StepError};
 pub use handler::Value;

@@ -29,6 +29,9 @@ pub struct Plan {
     /// What the other undos do once one has spent its budget.
     #[serde(default)]
     pub on_undo_failure: OnUndoFailure,
+    /// Keys of the input whose values are secret; `*` is the whole input.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret_inputs: Vec<String>,
     /// The steps, in the order of writing.
     pub steps: Vec<PlanStep>,
     /// What the definition was made from, where that is data itself (a saga file).
@@ -58,6 +61,9 @@ pub struct PlanStep {
     /// Whether nothing is undone once it is done.
     #[serde(default, skip_serializing_if = "is_false")]
     pub pivot: bool,
+    /// Whether its output is secret.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub secret: bool,
     /// The budget of its action.
     pub retry: RetryPolicy,
     /// The longest that one attempt of its action or probe may take, in milliseconds.

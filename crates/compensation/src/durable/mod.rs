@@ -7,10 +7,13 @@
 mod control;
 mod engine;
 mod error;
+mod history;
 mod journal;
 mod mail;
+mod mask;
 mod notice;
 mod open;
+mod preview;
 mod record;
 mod records;
 mod recovery;
@@ -20,8 +23,11 @@ mod table;
 
 pub use engine::{Engine, MAX_INPUT_BYTES};
 pub use error::{EngineError, Refusal};
+pub use history::{Happening, History};
 pub use journal::MAX_OUTPUT_BYTES;
+pub use mask::Mask;
 pub use notice::{News, Notice};
 pub use open::EngineBuilder;
+pub use preview::{Preview, UndoPreview};
 pub use records::{SagaRecordPage, SagaRecordQuery, SagaRecords};
 pub use registry::AnySaga;

@@ -139,6 +139,7 @@ fn start(items: &[(u64, Compensation)], what: &Compensate) -> Option<Start> {
         version: 0,
         parallel: what.parallel,
         on_undo_failure: if what.halt { OnUndoFailure::Halt } else { OnUndoFailure::Continue },
+        secret_inputs: Vec::new(),
         steps: steps.collect(),
         source: None,
     };
@@ -177,6 +178,7 @@ fn step(compensation: &Compensation, index: StepIndex, sequential: bool) -> Plan
         unknown: None,
         probe: false,
         idempotent: true,
+        secret: false,
         pivot: false,
         retry: RetryPolicy::none(),
         timeout_ms: None,

@@ -40,10 +40,17 @@ pub(crate) struct Common {
 pub(crate) enum Verb {
     /// Run a saga to its end; the same id and input again is the same saga
     Run(Run),
-    /// List sagas, newest first
+    /// List sagas: how each stands, since when, what is stuck and why
     List(List),
-    /// Show a saga: steps, outputs, failures
+    /// Show a saga: steps, outputs, and all that happened to it
     Show {
+        /// The saga
+        id: SagaId,
+    },
+    /// Follow a saga until it ends, or the list of sagas until ^C
+    Watch(Watch),
+    /// Say what would be undone, in which order and with what, and change nothing
+    Preview {
         /// The saga
         id: SagaId,
     },
@@ -55,15 +62,21 @@ pub(crate) enum Verb {
     },
     /// Undo a saga: a running, a stuck, or a completed one without a pivot
     Undo {
-        /// The saga
-        id: SagaId,
+        #[command(flatten)]
+        which: Which,
         #[command(flatten)]
         order: Ordered,
     },
-    /// Attempt a parked step or undo again, with a fresh budget
+    /// Attempt again, at once and with a fresh budget, what is parked or waits after a failure
     Retry {
         #[command(flatten)]
         at: At,
+        /// Give the step this in place of one of the saga's inputs, from now on; may be repeated
+        #[arg(long, value_name = "KEY=VALUE", conflicts_with = "all")]
+        input: Vec<String>,
+        /// Give its undo this output in place of the recorded one: text, or JSON where the output is JSON
+        #[arg(long, value_name = "TEXT_OR_JSON", conflicts_with = "all")]
+        output: Option<String>,
         #[command(flatten)]
         order: Ordered,
     },
@@ -79,15 +92,15 @@ pub(crate) enum Verb {
         #[command(flatten)]
         at: At,
         /// The step's output: text, or JSON where the step's output is JSON
-        #[arg(long, value_name = "TEXT_OR_JSON")]
+        #[arg(long, value_name = "TEXT_OR_JSON", conflicts_with = "all")]
         output: Option<String>,
         #[command(flatten)]
         order: Ordered,
     },
     /// Give a saga up: nothing of it will run any more, and nothing more is undone
     Abandon {
-        /// The saga
-        id: SagaId,
+        #[command(flatten)]
+        which: Which,
         #[command(flatten)]
         order: Ordered,
     },
@@ -105,6 +118,18 @@ pub(crate) enum Verb {
         /// Graphviz text, or a picture
         #[arg(long, value_enum, default_value_t = Format::Dot)]
         format: Format,
+    },
+    /// Write completions for a shell to the standard output
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page to the standard output, or one page for each verb into a directory
+    Man {
+        /// The directory
+        #[arg(long, value_name = "DIRECTORY")]
+        dir: Option<PathBuf>,
     },
     /// Delete the records of sagas that ended long ago; the newest saga always stays
     Purge {
@@ -132,12 +157,11 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only sagas that stand so; may be repeated
-    #[arg(long, value_name = "STATUS", value_parser = status)]
-    pub(crate) status: Vec<Status>,
-    /// Only sagas of this name
-    #[arg(long)]
-    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// In which order
+    #[arg(long, value_enum, default_value_t = Sort::Newest)]
+    pub(crate) sort: Sort,
     /// At most so many
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
@@ -146,24 +170,110 @@ pub(crate) struct List {
     pub(crate) after: Option<i64>,
 }
 
-/// One step of one saga.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The saga; without one, the list
+    pub(crate) id: Option<SagaId>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// How often to look, such as 500ms or 5s
+    #[arg(long, value_name = "DURATION", default_value = "1s")]
+    pub(crate) every: String,
+    /// At most so many sagas in the list
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) limit: u32,
+}
+
+/// Which sagas.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Filter {
+    /// Only sagas that stand so; may be repeated
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    pub(crate) status: Vec<Status>,
+    /// Only sagas of this name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Only sagas with this text in their id or in the reason why they stand so
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// Only sagas that were started at least so long ago, such as 12h or 30d
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) older_than: Option<String>,
+    /// Only sagas that were started at most so long ago
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) newer_than: Option<String>,
+    /// Only sagas that wait for a person at this step
+    #[arg(long, value_name = "STEP")]
+    pub(crate) step: Option<String>,
+}
+
+impl Filter {
+    /// Whether it finds every saga.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { status, name, text, older_than, newer_than, step } = self;
+        status.is_empty()
+            && [name, text, older_than, newer_than, step].iter().all(|given| given.is_none())
+    }
+}
+
+/// One saga, or many.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The saga
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) id: Option<SagaId>,
+    #[command(flatten)]
+    pub(crate) many: Many,
+}
+
+/// One step of one saga, or what is parked in one or many.
 #[derive(Debug, Args)]
 pub(crate) struct At {
     /// The saga
-    pub(crate) id: SagaId,
-    /// The step
-    pub(crate) step: String,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) id: Option<SagaId>,
+    /// The step; without one, all that is parked in the saga
+    #[arg(value_name = "STEP", conflicts_with_all = ["all", "step"])]
+    pub(crate) at: Option<String>,
+    #[command(flatten)]
+    pub(crate) many: Many,
+}
+
+/// All sagas that a filter finds: shown and counted first, and ordered with `--yes` only.
+#[derive(Debug, Args)]
+pub(crate) struct Many {
+    /// All sagas that the filter finds; without --yes they are shown and counted, and nothing is done
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Show what would be done, and do nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Do it to all that the filter finds
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Who orders something, and why: the record keeps it.
 #[derive(Debug, Args)]
 pub(crate) struct Ordered {
-    /// Why
-    #[arg(long)]
-    pub(crate) reason: String,
+    /// Why; not needed where nothing is to be done
+    #[arg(
+        long,
+        required_unless_present = "dry_run",
+        default_value_if("dry_run", "true", "(dry run)")
+    )]
+    pub(crate) reason: Option<String>,
     /// Who; by default the environment's USER or LOGNAME
     #[arg(long)]
     pub(crate) by: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Sort {
+    Newest,
+    Oldest,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

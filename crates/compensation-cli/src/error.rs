@@ -86,6 +86,11 @@ impl Error {
         Self { exit, word: "store", message: sentence(error), problems: Vec::new() }
     }
 
+    /// The same without what is secret.
+    pub(crate) fn masked(self, mask: &compensation::Mask) -> Self {
+        Self { message: mask.text(&self.message), ..self }
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
@@ -121,6 +126,7 @@ impl From<EngineError> for Error {
             EngineError::UnknownStep { .. } => (Exit::Input, "unknown_step"),
             EngineError::OwnedElsewhere { .. } => (Exit::Other, "owned_elsewhere"),
             EngineError::Held { .. } => (Exit::Stuck, "held"),
+            EngineError::Unanswered(_) => (Exit::Other, "unanswered"),
             EngineError::Closing => (Exit::Other, "stopped"),
             EngineError::Store(_) => (Exit::Other, "store"),
             _ => (Exit::Other, "failed"),

@@ -4,6 +4,7 @@
 compile_error!("this program runs commands in sessions, which only Unix has");
 
 mod args;
+mod clock;
 mod commands;
 mod error;
 mod exec;

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::pin};
 
-use compensation::{EngineError, Notice, Report, SagaId, repository::Summary};
+use compensation::{Applied, EngineError, News, Notice, Report, SagaId, repository::Summary};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::broadcast::error::RecvError,
@@ -35,10 +35,10 @@ pub(super) async fn to_the_end<T>(
     loop {
         tokio::select! {
             biased;
-            notice = notices.recv() => tell(context, notice, several),
+            notice = notices.recv() => tell(context, session, notice, several).await,
             ended = &mut work, if failed.is_none() => {
                 while let Ok(notice) = notices.try_recv() {
-                    tell(context, Ok(notice), several);
+                    tell(context, session, Ok(notice), several).await;
                 }
                 match ended {
                     Ok(ended) => return Ok(ended),
@@ -73,13 +73,29 @@ pub(super) async fn result(
     session: &Session,
     id: &SagaId,
 ) -> Result<Exit, Error> {
+    result_of(context, session, id, None).await
+}
+
+/// The same after an order, which changed something or did not.
+pub(super) async fn result_of(
+    context: &Context,
+    session: &Session,
+    id: &SagaId,
+    applied: Option<Applied>,
+) -> Result<Exit, Error> {
     let record = session.record(id).await?;
     let exit = exit(record.stored.summary.head.status);
     if context.json {
         let mut all = record.brief_json();
         all["exit"] = exit.code().into();
+        if let Some(applied) = applied {
+            all["applied"] = print::applied(applied).into();
+        }
         print::say_json(&all)?;
     } else {
+        if applied == Some(Applied::Already) {
+            say(context, "it was so already: nothing was changed");
+        }
         print::say(&print::brief(&record, true))?;
         if let Some((step, _)) = record.report.iter().flat_map(Report::parked).next() {
             let at = format!("{} {}", print::quoted(id.as_str()), print::quoted(step));
@@ -113,9 +129,19 @@ pub(super) fn say_waits(context: &Context, saga: &Summary) {
     }
 }
 
-fn tell(context: &Context, notice: Result<Notice, RecvError>, several: bool) {
+async fn tell(
+    context: &Context,
+    session: &Session,
+    notice: Result<Notice, RecvError>,
+    several: bool,
+) {
     match notice {
-        Ok(notice) if !context.json => print::progress(&notice, several),
+        Ok(mut notice) if !context.json => {
+            if let News::Failed { message, .. } = &mut notice.news {
+                *message = session.mask(&notice.id).await.text(message);
+            }
+            print::progress(&notice, several);
+        }
         Err(RecvError::Lagged(missed)) => {
             say(context, &format!("({missed} lines of progress were passed over)"));
         }
@@ -144,14 +170,15 @@ fn stopped(context: &Context, ids: &[SagaId]) -> Error {
     Error::stopped(format!("stopped before the end; to go on: {command} --db {db}"))
 }
 
-struct Signals {
+/// Signals that ask the program to end.
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Error> {
+    pub(super) fn listen() -> Result<Self, Error> {
         let listen = |kind| {
             signal(kind).map_err(|error| Error::other(format!("signals can't be heard: {error}")))
         };
@@ -162,7 +189,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -2,28 +2,27 @@
 
 use compensation::repository::{Query, SagaKey};
 
-use super::{Context, session::Session};
+use super::{Context, select, session::Session};
 use crate::{
-    args,
+    args::{self, Sort},
     error::{Error, Exit},
     print::{self, Tone},
 };
 
 pub(super) async fn list(context: &Context, list: args::List) -> Result<Exit, Error> {
-    let session = Session::open(context).await?;
     let query = Query {
-        status: list.status,
-        name: list.name,
+        oldest_first: matches!(list.sort, Sort::Oldest),
         after: list.after.map(SagaKey),
         limit: list.limit as usize,
-        ..Query::default()
+        ..select::query(&list.filter)?
     };
-    let page = session.engine.list(query).await?;
+    let session = Session::open(context).await?;
+    let (sagas, next) = select::page(&session, &list.filter, query).await?;
     if context.json {
-        print::say_json(&print::listing_json(&page))?;
+        print::say_json(&print::listing_json(&sagas, next))?;
     } else {
-        print::say(&print::listing(&page))?;
-        if let Some(next) = page.next {
+        print::say(&print::listing(&sagas))?;
+        if let Some(next) = next {
             print::note(Tone::Plain, &format!("there may be more: --after {}", next.0));
         }
     }

@@ -4,12 +4,17 @@ mod check;
 mod drive;
 mod graph;
 mod list;
+mod many;
 mod orders;
+mod preview;
 mod purge;
 mod resume;
 mod run;
+mod select;
 mod session;
+mod shell;
 mod show;
+mod watch;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -36,13 +41,19 @@ pub(crate) async fn call(arguments: Arguments) -> Result<Exit, Error> {
         Verb::List(list) => list::list(&context, list).await,
         Verb::Show { id } => show::show(&context, &id).await,
         Verb::Resume { ids } => resume::resume(&context, ids).await,
-        Verb::Undo { id, order } => orders::undo(&context, id, order).await,
-        Verb::Retry { at, order } => orders::retry(&context, at, order).await,
+        Verb::Watch(watch) => watch::watch(&context, watch).await,
+        Verb::Preview { id } => preview::preview(&context, &id).await,
+        Verb::Undo { which, order } => orders::undo(&context, which, order).await,
+        Verb::Retry { at, input, output, order } => {
+            orders::retry(&context, at, (input, output), order).await
+        }
         Verb::Skip { at, order } => orders::skip(&context, at, order).await,
         Verb::Done { at, output, order } => orders::done(&context, at, output, order).await,
-        Verb::Abandon { id, order } => orders::abandon(&context, id, order).await,
+        Verb::Abandon { which, order } => orders::abandon(&context, which, order).await,
         Verb::Check { files } => check::check(&context, &files),
         Verb::Graph { what, format } => graph::graph(&context, &what, format).await,
+        Verb::Completions { shell } => shell::completions(shell),
+        Verb::Man { dir } => shell::man(dir.as_deref()),
         Verb::Purge { older_than } => purge::purge(&context, &older_than).await,
     }
 }

@@ -1,18 +1,30 @@
-//! `undo`, `retry`, `skip`, `done` and `abandon`: what a person orders. The first four drive the saga on to
-//! its end.
+//! `undo`, `retry`, `skip`, `done` and `abandon`: what a person orders, of one saga. The first four drive the saga on
+//! to its end.
 
-use compensation::{Applied, EngineError, Order, SagaId, machine::Phase};
-use serde_json::value::RawValue;
+use compensation::{Applied, Edit, EngineError, Order, SagaId, machine::Phase};
+use serde_json::{Value, value::RawValue};
 
-use super::{Context, drive, session::Session};
+use super::{
+    Context, drive,
+    many::{self, Verb},
+    preview,
+    session::Session,
+};
 use crate::{
-    args::{At, Ordered},
+    args::{At, Many, Ordered, Which},
     error::{Error, Exit},
     exec,
     file::{Model, Output},
 };
 
-pub(super) async fn undo(context: &Context, id: SagaId, order: Ordered) -> Result<Exit, Error> {
+pub(super) async fn undo(context: &Context, which: Which, order: Ordered) -> Result<Exit, Error> {
+    let Which { id, many } = which;
+    let Some(id) = one(id, &many)? else {
+        return many::order(context, many, Verb::Undo, order).await;
+    };
+    if many.dry_run {
+        return preview::preview(context, &id).await;
+    }
     let order = signed(order)?;
     let session = Session::open(context).await?;
     session.drivable(&id).await?;
@@ -20,20 +32,62 @@ pub(super) async fn undo(context: &Context, id: SagaId, order: Ordered) -> Resul
     drive(context, &session, &id, ordered).await
 }
 
-pub(super) async fn retry(context: &Context, at: At, order: Ordered) -> Result<Exit, Error> {
+pub(super) async fn retry(
+    context: &Context,
+    at: At,
+    (input, output): (Vec<String>, Option<String>),
+    order: Ordered,
+) -> Result<Exit, Error> {
+    let At { id, at, many } = at;
+    let Some(id) = one(id, &many)? else {
+        return many::order(context, many, Verb::Retry, order).await;
+    };
+    if many.dry_run {
+        return many::dry_run(context, &id, at.as_deref(), Verb::Retry).await;
+    }
     let order = signed(order)?;
     let session = Session::open(context).await?;
-    session.drivable(&at.id).await?;
-    let ordered = session.engine.retry(&at.id, &at.step, order);
-    drive(context, &session, &at.id, ordered).await
+    let model = session.drivable(&id).await?;
+    let steps = steps(&session, &id, at).await?;
+    let edit = Edit {
+        input: edited_input(&session, &id, &input, model.as_ref()).await?,
+        output: match (output, &*steps) {
+            (Some(output), [step]) => read_output(model.as_ref(), step, output)?,
+            (Some(_), _) => return Err(Error::input("--output is for one step: name it")),
+            (None, _) => None,
+        },
+    };
+    let ordered = async {
+        let mut applied = Applied::Already;
+        for step in &steps {
+            let one = session.engine.retry_with(&id, step, edit.clone(), order.clone()).await?;
+            applied = changed(applied, one);
+        }
+        Ok(applied)
+    };
+    drive(context, &session, &id, ordered).await
 }
 
 pub(super) async fn skip(context: &Context, at: At, order: Ordered) -> Result<Exit, Error> {
+    let At { id, at, many } = at;
+    let Some(id) = one(id, &many)? else {
+        return many::order(context, many, Verb::Skip, order).await;
+    };
+    if many.dry_run {
+        return many::dry_run(context, &id, at.as_deref(), Verb::Skip).await;
+    }
     let order = signed(order)?;
     let session = Session::open(context).await?;
-    session.drivable(&at.id).await?;
-    let ordered = session.engine.skip(&at.id, &at.step, order);
-    drive(context, &session, &at.id, ordered).await
+    session.drivable(&id).await?;
+    let steps = steps(&session, &id, at).await?;
+    let ordered = async {
+        let mut applied = Applied::Already;
+        for step in &steps {
+            applied = changed(applied, session.engine.skip(&id, step, order.clone()).await?);
+        }
+        Ok(applied)
+    };
+    drive(context, &session, &id, ordered).await
 }
 
 pub(super) async fn done(
@@ -42,34 +96,95 @@ pub(super) async fn done(
     output: Option<String>,
     order: Ordered,
 ) -> Result<Exit, Error> {
+    let At { id, at, many } = at;
+    let Some(id) = one(id, &many)? else {
+        return many::order(context, many, Verb::Done, order).await;
+    };
+    if many.dry_run {
+        return many::dry_run(context, &id, at.as_deref(), Verb::Done).await;
+    }
     let order = signed(order)?;
     let session = Session::open(context).await?;
-    let model = session.drivable(&at.id).await?;
-    let output = match output {
-        None => None,
-        Some(output) => {
-            let phase = session.engine.report(&at.id).await?.phase(&at.step);
+    let model = session.drivable(&id).await?;
+    let steps = steps(&session, &id, at).await?;
+    let output = match (output, &*steps) {
+        (None, _) => None,
+        (Some(output), [step]) => {
+            let phase = session.engine.report(&id).await?.phase(step);
             if matches!(phase, Some(Phase::UndoParked(_))) {
                 let message =
                     "what is parked is the step's undo, which has no output: drop --output";
                 return Err(Error::input(message));
             }
-            read_output(&model, &at.step, output)?
+            read_output(model.as_ref(), step, output)?
         }
+        (Some(_), _) => return Err(Error::input("--output is for one step: name it")),
     };
-    let ordered = session.engine.mark_done(&at.id, &at.step, output, order);
-    drive(context, &session, &at.id, ordered).await
+    let ordered = async {
+        let mut applied = Applied::Already;
+        for step in &steps {
+            let one = session.engine.mark_done(&id, step, output.clone(), order.clone()).await?;
+            applied = changed(applied, one);
+        }
+        Ok(applied)
+    };
+    drive(context, &session, &id, ordered).await
 }
 
-pub(super) async fn abandon(context: &Context, id: SagaId, order: Ordered) -> Result<Exit, Error> {
+pub(super) async fn abandon(
+    context: &Context,
+    which: Which,
+    order: Ordered,
+) -> Result<Exit, Error> {
+    let Which { id, many } = which;
+    let Some(id) = one(id, &many)? else {
+        return many::order(context, many, Verb::Abandon, order).await;
+    };
+    if many.dry_run {
+        return many::dry_run(context, &id, None, Verb::Abandon).await;
+    }
     let order = signed(order)?;
     let session = Session::open(context).await?;
-    session.file(&id).await?;
-    session.engine.abandon(&id, order).await?;
+    let applied = session.engine.abandon(&id, order).await?;
     let _ = session.engine.wait(&id).await?;
-    drive::result(context, &session, &id).await?;
+    drive::result_of(context, &session, &id, Some(applied)).await?;
     // It is what was asked for, so it is no failure of this verb.
     Ok(Exit::Ok)
+}
+
+/// The one saga that is meant; `None` where many are.
+fn one(id: Option<SagaId>, many: &Many) -> Result<Option<SagaId>, Error> {
+    if id.is_some() && !many.filter.is_empty() {
+        return Err(Error::input("a filter is for many sagas: say --all, or drop the filter"));
+    }
+    if id.is_some() && many.yes {
+        return Err(Error::input("--yes goes with --all: an order to one saga is given at once"));
+    }
+    Ok(id)
+}
+
+fn changed(one: Applied, other: Applied) -> Applied {
+    if one == Applied::Changed { one } else { other }
+}
+
+/// The step that is named, or all that is parked.
+async fn steps(
+    session: &Session,
+    id: &SagaId,
+    named: Option<String>,
+) -> Result<Vec<String>, Error> {
+    if let Some(step) = named {
+        return Ok(vec![step]);
+    }
+    let report = session.engine.report(id).await?;
+    let parked: Vec<_> = report.parked().map(|(step, _)| step.to_owned()).collect();
+    if parked.is_empty() {
+        let status = report.status();
+        return Err(Error::input(format!(
+            "nothing of saga `{id}`, which is {status}, waits for a person: name the step that is meant"
+        )));
+    }
+    Ok(parked)
 }
 
 /// Gives the order, then drives the saga to its end.
@@ -80,15 +195,69 @@ async fn drive(
     ordered: impl Future<Output = Result<Applied, EngineError>>,
 ) -> Result<Exit, Error> {
     let work = async {
-        ordered.await?;
-        session.engine.wait(id).await
+        let applied = ordered.await?;
+        let saga = session.store.load(id).await?.map(|saga| saga.summary);
+        if saga.is_some_and(|saga| saga.owned && session.engine.running() == 0) {
+            drive::say(context, "the process that drives it has the order; waiting for its end");
+        }
+        let _ = session.engine.wait(id).await?;
+        Ok(applied)
     };
-    let _ = drive::to_the_end(context, session, std::slice::from_ref(id), work).await?;
-    drive::result(context, session, id).await
+    let done = drive::to_the_end(context, session, std::slice::from_ref(id), work).await;
+    match done {
+        Ok(applied) => drive::result_of(context, session, id, Some(applied)).await,
+        Err(error) => Err(error.masked(&session.mask(id).await)),
+    }
+}
+
+/// The saga's input with what is given put over it.
+async fn edited_input(
+    session: &Session,
+    id: &SagaId,
+    given: &[String],
+    model: Option<&Model>,
+) -> Result<Option<Box<RawValue>>, Error> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let unusable = |why: &str| Error::input(format!("--input can't be used: {why}"));
+    let Some(model) = model else {
+        return Err(unusable("the saga was made by a program, which knows its input"));
+    };
+    let stored = session.load(id).await?.input;
+    let Ok(Value::Object(mut input)) = serde_json::from_str(&stored) else {
+        return Err(unusable("the saga's input is no object"));
+    };
+    for pair in given {
+        let (key, value) = pair.split_once('=').ok_or_else(|| {
+            Error::input(format!("--input takes KEY=VALUE, and `{pair}` has no `=`"))
+        })?;
+        if !model.input.iter().any(|known| known == key) {
+            let known = model.input.join(", ");
+            return Err(unusable(&format!("`{key}` is no input of the saga, which takes {known}")));
+        }
+        input.insert(key.to_owned(), value.into());
+    }
+    let text = serde_json::value::to_raw_value(&input);
+    text.map(Some).map_err(|error| unusable(&error.to_string()))
 }
 
 /// An output given by hand, as the step would have given it.
-fn read_output(model: &Model, step: &str, given: String) -> Result<Option<Box<RawValue>>, Error> {
+fn read_output(
+    model: Option<&Model>,
+    step: &str,
+    given: String,
+) -> Result<Option<Box<RawValue>>, Error> {
+    let kept = |value: &Value| {
+        serde_json::value::to_raw_value(value)
+            .map(Some)
+            .map_err(|error| Error::input(format!("--output can't be kept: {error}")))
+    };
+    let Some(model) = model else {
+        // Made by a program, whose outputs are JSON.
+        let value = serde_json::from_str(&given).unwrap_or(Value::String(given));
+        return kept(&value);
+    };
     // A step that is not there is refused by the engine, with the names that are.
     let Some(step) = model.step(step) else { return Ok(None) };
     if step.output == Output::None {
@@ -97,14 +266,13 @@ fn read_output(model: &Model, step: &str, given: String) -> Result<Option<Box<Ra
     }
     let value = exec::output(step.output, given.into_bytes())
         .map_err(|why| Error::input(format!("--output for step `{}`: {why}", step.name)))?;
-    let text = serde_json::value::to_raw_value(&value)
-        .map_err(|error| Error::input(format!("--output can't be kept: {error}")))?;
-    Ok(Some(text))
+    kept(&value)
 }
 
 /// The order with a name under it: an order that nobody gave is worth nothing in a record.
-fn signed(order: Ordered) -> Result<Order, Error> {
+pub(super) fn signed(order: Ordered) -> Result<Order, Error> {
     let Ordered { reason, by } = order;
+    let reason = reason.unwrap_or_default();
     if reason.trim().is_empty() {
         return Err(Error::input("--reason is empty: say why, the record keeps it"));
     }

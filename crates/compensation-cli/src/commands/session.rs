@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use compensation::{
-    AnySaga, Engine, EngineError, SagaId, Status,
+    AnySaga, Engine, EngineError, Mask, Plan, SagaId, Status,
     repository::{Repository, StoredSaga},
 };
 
@@ -53,25 +53,50 @@ impl Session {
     /// A saga as the store has it, and what that means.
     pub(super) async fn record(&self, id: &SagaId) -> Result<Record, Error> {
         let stored = self.load(id).await?;
+        let mask = mask_of(&stored);
         let report = match self.engine.report(id).await {
             Ok(report) => Ok(report),
             Err(EngineError::Held { reason, .. }) => Err(reason),
             Err(error) => return Err(error.into()),
         };
-        Ok(Record { stored, report })
+        Ok(Record { stored, report, mask })
     }
 
-    /// The file that a saga was made from. What was made by a program is left to programs: only they have
-    /// its functions, and an attempt to run it here would park it.
-    pub(super) async fn file(&self, id: &SagaId) -> Result<Model, Error> {
-        file_of(&self.load(id).await?)
-    }
-
-    /// The file of a saga that is to be driven on: what its steps and undos need must be there.
-    pub(super) async fn drivable(&self, id: &SagaId) -> Result<Model, Error> {
-        let model = self.file(id).await?;
-        check_secrets(&model)?;
+    /// The file of a saga that is to be driven on: what its steps and undos need must be there, unless another
+    /// process drives it. `None`: it was made by a program, which may carry an order out.
+    pub(super) async fn drivable(&self, id: &SagaId) -> Result<Option<Model>, Error> {
+        let saga = self.load(id).await?;
+        let model = file_of(&saga).ok();
+        if let Some(model) = &model
+            && !saga.summary.owned
+        {
+            check_secrets(model)?;
+        }
         Ok(model)
+    }
+
+    /// What is secret of a saga.
+    pub(super) async fn mask(&self, id: &SagaId) -> Mask {
+        let found = self.store.load(id).await.ok().flatten();
+        found.map(|saga| mask_of(&saga)).unwrap_or_default()
+    }
+}
+
+/// What is secret of a saga: what it declares, and what its secret variables hold here.
+fn mask_of(saga: &StoredSaga) -> Mask {
+    let mut mask = Mask::of(saga);
+    if let Ok(plan) = serde_json::from_str(&saga.plan) {
+        hide_variables(&mut mask, &plan);
+    }
+    mask
+}
+
+/// Hides what the secret variables of a saga hold here.
+pub(super) fn hide_variables(mask: &mut Mask, plan: &Plan) {
+    for secret in file::stored(plan).map(|model| model.secrets).unwrap_or_default() {
+        if let Ok(value) = std::env::var(secret) {
+            mask.hide(&value);
+        }
     }
 }
 
@@ -88,7 +113,7 @@ pub(super) fn check_secrets(model: &Model) -> Result<(), Error> {
 
 /// The file that a saga was made from.
 pub(super) fn file_of(saga: &StoredSaga) -> Result<Model, Error> {
-    let plan: Option<compensation::Plan> = serde_json::from_str(&saga.plan).ok();
+    let plan: Option<Plan> = serde_json::from_str(&saga.plan).ok();
     plan.as_ref().and_then(file::stored).ok_or_else(|| {
         Error::input(format!(
             "saga `{}` was not made from a saga file that this version knows: use the program that \

@@ -51,6 +51,9 @@ pub(crate) fn build(
     if model.on_undo_failure == OnUndoFailure::Halt {
         saga.halt_on_undo_failure();
     }
+    for input in &model.secret_inputs {
+        saga.secret_input(input);
+    }
     let mut handles = Vec::new();
     for (step, calls) in model.steps.iter().zip(calls) {
         handles.push((step.name.clone(), add(&mut saga, step, &Arc::new(calls))));
@@ -111,6 +114,9 @@ fn add(
     }
     if !step.idempotent {
         draft = draft.not_idempotent();
+    }
+    if step.secret {
+        draft = draft.secret_output();
     }
     if step.pivot {
         draft = draft.pivot();

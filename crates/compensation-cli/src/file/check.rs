@@ -11,7 +11,7 @@ use super::{
     model::{FORM, Model},
     names,
     problem::Problem,
-    raw::{RawAttempts, RawFile, RawRetry},
+    raw::{RawAttempts, RawFile, RawInput, RawRetry},
 };
 
 /// Collects what is wrong with a file.
@@ -47,6 +47,8 @@ pub(crate) fn check(file: &str, dir: &Path, raw: RawFile) -> Result<Placed, Vec<
     });
     let saga = raw.saga.referenced;
     let input = check.inputs(&raw.input);
+    let secret = raw.input.iter().filter(|input| input.value.secret);
+    let secret_inputs = secret.map(|input| input.value.name.clone()).collect();
     let secrets = check.secrets(&raw.secrets, &input);
     let parallel = raw.parallel.map(|parallel| {
         if parallel.value == 0 {
@@ -77,6 +79,7 @@ pub(crate) fn check(file: &str, dir: &Path, raw: RawFile) -> Result<Placed, Vec<
             version: raw.version,
             input,
             secrets,
+            secret_inputs,
             parallel,
             on_undo_failure: raw.on_undo_failure,
             steps,
@@ -97,9 +100,9 @@ impl Check<'_> {
         });
     }
 
-    fn inputs(&mut self, raw: &[Spanned<String>]) -> Vec<String> {
+    fn inputs(&mut self, raw: &[Spanned<RawInput>]) -> Vec<String> {
         let mut inputs: Vec<String> = Vec::new();
-        for Spanned { value: input, referenced: at, .. } in raw {
+        for Spanned { value: RawInput { name: input, .. }, referenced: at, .. } in raw {
             let variable = names::of_input(input);
             if !names::is_input(input) {
                 self.refuse(

@@ -49,6 +49,7 @@ pub(super) fn step(
         idempotent: raw.idempotent,
         output: raw.output,
         pivot: raw.pivot,
+        secret: raw.secret,
     };
     (step, Places { name, call: call_at, undo: undo_at, probe: probe_at })
 }

@@ -23,6 +23,9 @@ pub(crate) struct Model {
     pub(crate) version: u32,
     pub(crate) input: Vec<String>,
     pub(crate) secrets: Vec<String>,
+    /// Inputs that are not shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) secret_inputs: Vec<String>,
     pub(crate) parallel: Option<u16>,
     pub(crate) on_undo_failure: OnUndoFailure,
     pub(crate) steps: Vec<Step>,
@@ -45,6 +48,9 @@ pub(crate) struct Step {
     pub(crate) not_done: Vec<u16>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) pivot: bool,
+    /// Whether its output is not shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) secret: bool,
 }
 
 /// How something is done.

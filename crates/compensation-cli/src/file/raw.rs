@@ -19,13 +19,28 @@ pub(crate) struct RawFile {
     #[serde(default)]
     pub(crate) version: u32,
     #[serde(default)]
-    pub(crate) input: Vec<Spanned<String>>,
+    pub(crate) input: Vec<Spanned<RawInput>>,
     #[serde(default)]
     pub(crate) secrets: Vec<Spanned<String>>,
     pub(crate) parallel: Option<Spanned<u16>>,
     #[serde(default)]
     pub(crate) on_undo_failure: OnUndoFailure,
     pub(crate) steps: Spanned<Vec<RawStep>>,
+}
+
+/// A name, or a mapping.
+#[derive(Debug)]
+pub(crate) struct RawInput {
+    pub(crate) name: String,
+    pub(crate) secret: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFullInput {
+    name: String,
+    #[serde(default)]
+    secret: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,6 +66,8 @@ pub(crate) struct RawStep {
     pub(crate) env: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     pub(crate) pivot: bool,
+    #[serde(default)]
+    pub(crate) secret: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -174,6 +191,20 @@ fn plain(said: &str, at: Option<Location>) -> String {
     said.replace(&place, "").trim_start_matches(&start).to_owned()
 }
 
+impl<'de> Deserialize<'de> for RawInput {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let shape = "the name of an input, or a mapping with `name` and `secret`";
+        Ok(match from.deserialize_any(CommandOr::new(shape))? {
+            CommandOr { command: Some(name), .. } => Self { name, secret: false },
+            CommandOr { full: Some(full), .. } => {
+                let RawFullInput { name, secret } = *full;
+                Self { name, secret }
+            }
+            _ => return Err(D::Error::custom(shape)),
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for RawUndo {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let shape = "a command, a mapping with `run` or `http`, or `none` with a `because`";
@@ -284,7 +315,7 @@ mod tests {
         assert_eq!(
             said,
             "f.yaml:4:5: unknown key `comand`: known here are name, needs, run, http, undo, because, \
-             timeout, retry, idempotent, output, unknown, probe, not_done, env, pivot"
+             timeout, retry, idempotent, output, unknown, probe, not_done, env, pivot, secret"
         );
     }
 

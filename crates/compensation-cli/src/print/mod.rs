@@ -2,21 +2,27 @@
 
 mod graph;
 mod listing;
+mod orders;
+mod preview;
 mod progress;
 mod record;
 mod show;
 mod text;
+mod timeline;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use serde_json::Value;
 
 pub(crate) use graph::{dot, svg};
-pub(crate) use listing::{listing, listing_json};
+pub(crate) use listing::{Listed, listed_line, listing, listing_json};
+pub(crate) use orders::{Given, Target, applied, given, given_json, targets, targets_json};
+pub(crate) use preview::{preview, preview_json};
 pub(crate) use progress::progress;
 pub(crate) use record::Record;
 pub(crate) use show::{brief, full};
 pub(crate) use text::quoted;
+pub(crate) use timeline::happenings;
 
 use crate::error::Error;
 
@@ -40,6 +46,16 @@ pub(crate) fn say(text: &str) -> Result<(), Error> {
         // Whoever read it has read enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         said => said.map_err(|error| Error::other(format!("the result can't be written: {error}"))),
+    }
+}
+
+/// Says a part of what goes on; whether anybody still reads it.
+pub(crate) fn tell(text: &str) -> Result<bool, Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::other(format!("the result can't be written: {error}"))),
     }
 }
 

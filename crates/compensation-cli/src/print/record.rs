@@ -1,6 +1,8 @@
 //! One saga's record as data: how it stands, step by step, and what the journal says of it.
 
-use compensation::{Plan, PlanStep, Report, UndoPlan, machine::Phase, repository::StoredSaga};
+use compensation::{
+    Mask, Plan, PlanStep, Report, UndoPlan, machine::Phase, repository::StoredSaga,
+};
 use serde_json::{Map, Value, json};
 
 use super::listing::summary;
@@ -11,6 +13,8 @@ pub(crate) struct Record {
     pub(crate) stored: StoredSaga,
     /// `Err`: why it can't be read.
     pub(crate) report: Result<Report, String>,
+    /// What of it is not shown.
+    pub(crate) mask: Mask,
 }
 
 /// One event of the journal, with its time and the name of its step.
@@ -44,6 +48,13 @@ impl Happened {
         }
     }
 
+    /// What caused a failure, outermost first.
+    pub(super) fn causes(&self) -> impl Iterator<Item = &str> {
+        let causes =
+            self.event.get("failure").and_then(|failure| failure.get("causes")?.as_array());
+        causes.into_iter().flatten().filter_map(Value::as_str)
+    }
+
     /// How an attempt failed.
     pub(super) fn failure(&self, field: &str) -> Option<&str> {
         self.event.get("failure")?.get(field)?.as_str()
@@ -54,7 +65,7 @@ impl Record {
     /// All of it.
     pub(crate) fn json(&self) -> Value {
         let mut all = self.brief_json();
-        all["input"] = value(&self.stored.input);
+        all["input"] = value(&self.mask.input(&self.stored.input));
         all["plan"] = value(&self.stored.plan);
         let entries = self.stored.journal.iter().zip(0..).map(|(entry, number)| {
             let events: Vec<_> = self.entry(number).into_iter().map(|it| it.event).collect();
@@ -66,7 +77,7 @@ impl Record {
 
     /// How it stands, and what failed.
     pub(crate) fn brief_json(&self) -> Value {
-        let mut all = summary(&self.stored.summary);
+        let mut all = summary(&self.stored.summary, &self.mask);
         match &self.report {
             Ok(report) => {
                 all["steps"] = self.steps_json(report);
@@ -89,7 +100,9 @@ impl Record {
                 "phase": phase.as_str(),
                 "parked": parked(phase),
                 "attempts": { "action": tried.action, "probe": tried.probe, "undo": tried.undo },
-                "output": report.stored_output(&step.name).map(|output| value(output.get())),
+                "output": report
+                    .stored_output(&step.name)
+                    .map(|output| value(&self.mask.output(&step.name, output.get()))),
                 "no_undo_because": because,
                 "pivot": step.pivot,
             })
@@ -123,6 +136,23 @@ impl Record {
             let step = plan.zip(place).and_then(|(plan, place)| plan.steps.get(place));
             event.insert("step".to_owned(), step.map_or(number, |step| json!(step.name)));
         }
+        self.masked(event)
+    }
+
+    /// The event without what is secret.
+    fn masked(&self, mut event: Map<String, Value>) -> Map<String, Value> {
+        let step = event.get("step").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Some(output) = event.get_mut("output") {
+            *output = value(&self.mask.output(&step, &output.to_string()));
+        }
+        if let Some(input) = event.get_mut("input") {
+            *input = value(&self.mask.input(&input.to_string()));
+        }
+        for field in ["failure", "by", "why"] {
+            if let Some(told) = event.get_mut(field) {
+                mask_texts(&self.mask, told);
+            }
+        }
         event
     }
 
@@ -140,6 +170,15 @@ impl Record {
             }
         }
         all
+    }
+}
+
+fn mask_texts(mask: &Mask, value: &mut Value) {
+    match value {
+        Value::String(text) => *text = mask.text(text),
+        Value::Array(all) => all.iter_mut().for_each(|value| mask_texts(mask, value)),
+        Value::Object(all) => all.values_mut().for_each(|value| mask_texts(mask, value)),
+        _ => {}
     }
 }
 
@@ -163,6 +202,6 @@ fn failure(happened: &Happened) -> Option<Value> {
 }
 
 /// Stored text as the JSON that it is.
-fn value(text: &str) -> Value {
+pub(super) fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| json!(text))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use compensation::Timestamp;
+
 /// Longest text in a line of a table, in characters.
 const SHORT: usize = 80;
 
@@ -52,6 +54,18 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// How long ago that was, in its two largest units.
+pub(crate) fn span(since: Timestamp, now: Timestamp) -> String {
+    let seconds = (now.as_millis() - since.as_millis()).max(0) / 1_000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match () {
+        () if days > 0 => format!("{days}d {}h", hours % 24),
+        () if hours > 0 => format!("{hours}h {}m", minutes % 60),
+        () if minutes > 0 => format!("{minutes}m {}s", seconds % 60),
+        () => format!("{seconds}s"),
+    }
+}
+
 /// The text as one word of a shell.
 pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
@@ -75,6 +89,16 @@ mod tests {
         assert_eq!(short("one\ntwo"), "one…");
         assert_eq!(short("one"), "one");
         assert_eq!(short(&"x".repeat(SHORT + 1)), format!("{}…", "x".repeat(SHORT)));
+    }
+
+    #[test]
+    fn a_span_is_told_in_its_two_largest_units() {
+        let at = Timestamp::from_millis;
+        assert_eq!(span(at(0), at(59_999)), "59s");
+        assert_eq!(span(at(0), at(61_000)), "1m 1s");
+        assert_eq!(span(at(0), at(3 * 3_600_000 + 60_000)), "3h 1m");
+        assert_eq!(span(at(0), at(49 * 3_600_000)), "2d 1h");
+        assert_eq!(span(at(5_000), at(0)), "0s", "clocks differ");
     }
 
     #[test]

@@ -51,16 +51,26 @@ impl Mask {
         for entry in &saga.journal {
             mask.learn(entry, &plan);
         }
-        // A value that holds another one first, or its rest would show.
-        mask.values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        mask.values.dedup();
+        mask.sort();
         mask
+    }
+
+    /// A value that holds another one comes first, or its rest would show.
+    fn sort(&mut self) {
+        self.values.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        self.values.dedup();
+    }
+
+    /// Masks that value too, wherever it stands.
+    pub fn hide(&mut self, value: &str) {
+        self.learn_value(&value.into());
+        self.sort();
     }
 
     /// Whether nothing is secret.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.inputs.is_empty() && self.steps.is_empty()
+        self.inputs.is_empty() && self.steps.is_empty() && self.values.is_empty()
     }
 
     /// Whether the output of that step is secret.

@@ -45,11 +45,10 @@ pub(super) async fn page(
     mut query: Query,
 ) -> Result<(Vec<Listed>, Option<SagaKey>), Error> {
     let limit = query.limit;
-    if filter.step.is_some() {
-        query.limit = PAGE;
-    }
     let mut found = Vec::new();
     loop {
+        // No more than is wanted, for the store's cursor stands behind the last of a page.
+        query.limit = limit - found.len();
         let Page { sagas, next } = session.engine.list(query.clone()).await?;
         for summary in sagas {
             let listed = look(session, summary).await?;

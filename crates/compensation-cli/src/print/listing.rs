@@ -53,9 +53,26 @@ fn why(listed: &Listed) -> String {
     let saga = &listed.summary;
     match &saga.head.reason {
         _ if is_left(saga) => "nobody runs it: resume it".to_owned(),
-        Some(reason) => short(&mask(listed).text(reason)),
+        Some(reason) => {
+            let waits = waits(listed).unwrap_or_else(|| reason.clone());
+            short(&mask(listed).text(&waits))
+        }
         None => String::new(),
     }
+}
+
+/// What waits for a person, with what it said last: shorter than the reason, which says first what is known.
+fn waits(listed: &Listed) -> Option<String> {
+    let report = &listed.history.as_ref()?.report;
+    let parked = report.parked().map(|(step, park)| {
+        let last = report.failures().iter().rev().find(|failure| failure.step() == step);
+        match last {
+            Some(failure) => failure.to_string(),
+            None => format!("step `{step}`: {park}"),
+        }
+    });
+    let parked: Vec<_> = parked.collect();
+    (!parked.is_empty()).then(|| parked.join("; "))
 }
 
 fn mask(listed: &Listed) -> Mask {

@@ -40,7 +40,7 @@ pub(crate) fn full(record: &Record, half_done: Option<Timestamp>) -> String {
     let ago = |moment| format!("{moment} ({} ago)", span(moment, now));
     rows.push(("created", ago(head.created)));
     if let Some(since) = half_done {
-        rows.push(("half", format!("done since {}", ago(since))));
+        rows.push(("halfway", format!("since {}", ago(since))));
     }
     rows.push(("updated", ago(head.updated)));
     rows.push(("input", short(&record.mask.input(&record.stored.input))));

@@ -46,7 +46,7 @@ impl Counts {
 fn what(happened: &Happened, attempt: u32) -> String {
     let again = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
     if let Some(part) = happened.failed() {
-        let part = if part == "action" { String::new() } else { format!("{part}: ") };
+        let part = if part == "action" { String::new() } else { format!("{part} ") };
         let sure = match happened.failure("certainty") {
             Some("not_done") => " (it had no effect)",
             _ => "",
@@ -54,7 +54,7 @@ fn what(happened: &Happened, attempt: u32) -> String {
         let message = happened.failure("message").unwrap_or_default();
         let causes: String =
             happened.causes().map(|cause| format!("\ncaused by: {cause}")).collect();
-        return format!("failed: {part}{message}{sure}{again}{causes}");
+        return format!("{part}failed{again}: {message}{sure}{causes}");
     }
     let word = match happened.text("event").unwrap_or_default() {
         "action_started" => return format!("start{again}"),

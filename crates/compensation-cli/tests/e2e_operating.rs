@@ -1,5 +1,7 @@
 //! Every command in docs/operating.md is run, and says what stands there.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod program;
 
 use std::{env, path::Path, process::Command};

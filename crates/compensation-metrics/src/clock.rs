@@ -18,8 +18,11 @@ impl Stopwatch {
     }
 }
 
+/// Ticks from time to time.
+pub(crate) type Ticks = Interval;
+
 /// Ticks at once and then every so often; what was missed is not made up for.
-pub(crate) fn every(span: Duration) -> Interval {
+pub(crate) fn every(span: Duration) -> Ticks {
     let mut interval = tokio::time::interval(span);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval

@@ -10,10 +10,7 @@ use compensation::{
     Engine, EngineError, News, Notice, SagaId, Status, Timestamp,
     repository::{Query, Summary},
 };
-use tokio::{
-    sync::broadcast::{Receiver, error::RecvError},
-    time::Interval,
-};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::clock;
 
@@ -62,7 +59,7 @@ pub struct Park {
 pub struct Parks {
     engine: Engine,
     notices: Receiver<Notice>,
-    look: Interval,
+    look: clock::Ticks,
     looks: u32,
     stuck: Option<u64>,
     /// The stuck sagas that were told of, and the last moment of each then.

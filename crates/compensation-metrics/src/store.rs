@@ -129,6 +129,10 @@ impl Repository for Timed {
         self.time("inbox", self.inner.inbox(limit))
     }
 
+    fn take(&self, key: &str) -> Pending<'_, bool> {
+        self.time("take", self.inner.take(key))
+    }
+
     fn answer(&self, key: &str, answer: String) -> Pending<'_, ()> {
         self.time("answer", self.inner.answer(key, answer))
     }
@@ -142,7 +146,7 @@ impl Repository for Timed {
     }
 
     // It waits for news, and says nothing of the store's speed.
-    fn changed(&self) -> Pending<'_, ()> {
+    fn changed(&self) -> Pending<'static, ()> {
         self.inner.changed()
     }
 }

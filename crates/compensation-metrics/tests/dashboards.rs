@@ -1,5 +1,7 @@
 //! The dashboard and the alert rules name only metrics and labels that there are.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{collections::BTreeSet, fs, path::PathBuf};
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 

@@ -133,7 +133,7 @@ impl<H: Host> Drive<H> {
     pub(crate) async fn run(&mut self) -> End<H::Error> {
         let saga = self.trace.saga();
         let end = self.drive().instrument(saga).await;
-        self.trace.ended(self.machine.status());
+        self.trace.ended(self.machine.status().as_str());
         end
     }
 

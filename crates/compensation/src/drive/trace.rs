@@ -1,14 +1,14 @@
 //! The spans of a saga for `tracing`: the saga, each step while it may still be undone, and every attempt.
 //! Without a subscriber that wants them they cost a look at a flag each.
 
+use std::fmt::Display;
+
 use tracing::{Span, field::Empty, info_span};
 
 use crate::{
     event::StepIndex,
-    id::SagaId,
     machine::{Command, Task},
     plan::Plan,
-    status::Status,
 };
 
 /// The spans of one saga that is being driven.
@@ -20,7 +20,7 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    pub(super) fn new(plan: &Plan, id: Option<&SagaId>) -> Self {
+    pub(super) fn new(plan: &Plan, id: Option<impl Display>) -> Self {
         let saga = info_span!(target: "compensation", "saga", saga = %plan.saga, id = Empty, status = Empty);
         if let (Some(id), false) = (id, saga.is_disabled()) {
             saga.record("id", tracing::field::display(id));
@@ -69,8 +69,8 @@ impl Trace {
     }
 
     /// The drive is over: no step is open any more, and the saga's span says how it stands.
-    pub(super) fn ended(&mut self, status: Status) {
+    pub(super) fn ended(&mut self, status: &str) {
         self.steps.clear();
-        self.saga.record("status", status.as_str());
+        self.saga.record("status", status);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{engine::Engine, error::EngineError, mask::Mask, record};
+use super::{engine::Engine, error::EngineError, mask::Mask, record, records::undos};
 use crate::{
     clock::Timestamp,
     error::{Certainty, Failure},
@@ -11,6 +11,7 @@ use crate::{
     machine::{Machine, Phase},
     outcome::{Order, Report},
     plan::UndoPlan,
+    records::UndoRecord,
     repository::{StoredSaga, Summary},
     status::Status,
 };
@@ -28,6 +29,10 @@ pub struct History {
     pub half_done_since: Option<Timestamp>,
     /// Everything that happened, in order.
     pub events: Vec<Happening>,
+    /// The input that it was started with, as JSON.
+    pub input: String,
+    /// Its undos as records, as [`SagaRecords`](crate::SagaRecords) has them.
+    pub undos: Vec<UndoRecord>,
     /// What of it is declared secret. Nothing here is masked.
     pub mask: Mask,
 }
@@ -79,7 +84,10 @@ fn history(saga: &StoredSaga) -> Result<History, EngineError> {
     let machine = told.map(|told| told.machine).ok();
     let half_done_since = machine.and_then(|machine| half_done(&report, &machine, &effects));
     let (summary, mask) = (saga.summary.clone(), Mask::of(saga));
-    Ok(History { summary, report, half_done_since, events, mask })
+    // It has just been read.
+    let undos = undos(saga).unwrap_or_default();
+    let input = saga.input.clone();
+    Ok(History { summary, report, half_done_since, events, input, undos, mask })
 }
 
 /// When a step had its effect, as far as is known.

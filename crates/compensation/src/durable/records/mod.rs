@@ -157,7 +157,7 @@ impl SagaRecords {
     /// As [`get`](Self::get).
     pub async fn history(&self, id: &SagaId) -> Result<Vec<UndoRecord>, RecordError> {
         match self.repository.load(id).await? {
-            Some(saga) => derive(&saga),
+            Some(saga) => undos(&saga),
             None => Ok(Vec::new()),
         }
     }
@@ -216,7 +216,8 @@ impl SagaRecords {
     }
 }
 
-fn derive(saga: &StoredSaga) -> Result<Vec<UndoRecord>, RecordError> {
+/// The undos of a saga as records.
+pub(super) fn undos(saga: &StoredSaga) -> Result<Vec<UndoRecord>, RecordError> {
     derive::derive(saga).map_err(|unreadable| RecordError::Unreadable {
         workflow_id: saga.summary.id.to_string(),
         why: unreadable.to_string(),

@@ -44,6 +44,7 @@ pub struct Readme;
 mod commit;
 mod connection;
 mod error;
+mod listing;
 mod mail;
 mod options;
 mod owner;

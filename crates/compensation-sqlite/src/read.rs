@@ -1,30 +1,27 @@
 //! Reading beside the writer: a few connections of their own, on tokio's blocking threads.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use compensation::{
     SagaId,
-    repository::{Counts, ErrorKind, Letter, Page, Query, RepositoryError, SagaKey, StoredSaga},
+    repository::{Counts, ErrorKind, Letter, Page, Query, RepositoryError, StoredSaga},
 };
-use rusqlite::{Connection, params_from_iter, types::Value};
+use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use crate::{
     connection,
     error::classify,
-    mail,
+    listing, mail,
     options::SqliteOptions,
-    rows::{self, Alive, SUMMARY},
+    rows::{self, Alive},
 };
 
 /// Reads side by side. More would only fight for the cores.
 const READERS: usize = 4;
-
-/// Sagas on a page, where the query says nothing.
-const PAGE: usize = 50;
 
 #[derive(Debug)]
 pub(crate) struct Readers {
@@ -39,6 +36,14 @@ impl Readers {
     pub(crate) fn new(path: PathBuf, options: SqliteOptions, own: i64) -> Self {
         let places = Semaphore::new(READERS);
         Self { path, options, own, idle: Mutex::default(), places }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn own(&self) -> i64 {
+        self.own
     }
 
     /// Runs one read on a snapshot of the file.
@@ -87,7 +92,7 @@ impl Readers {
     }
 
     pub(crate) async fn list(self: &Arc<Self>, query: Query) -> Result<Page, RepositoryError> {
-        self.read(move |connection, readers| list(connection, readers, &query)).await
+        self.read(move |connection, readers| listing::list(connection, readers, &query)).await
     }
 
     pub(crate) async fn inbox(
@@ -114,52 +119,4 @@ impl Readers {
         })
         .await
     }
-}
-
-fn list(connection: &Connection, readers: &Readers, query: &Query) -> rusqlite::Result<Page> {
-    let limit = if query.limit == 0 { PAGE } else { query.limit };
-    let (beyond, first, order) =
-        if query.oldest_first { (">", 0, "ASC") } else { ("<", i64::MAX, "DESC") };
-    let mut wanted = format!("SELECT {SUMMARY} WHERE saga.key {beyond} ?");
-    let mut values = vec![Value::from(query.after.map_or(first, |key| key.0))];
-    if !query.status.is_empty() {
-        let marks = vec!["?"; query.status.len()].join(", ");
-        wanted.push_str(&format!(" AND saga.status IN ({marks})"));
-        let codes: Vec<_> = query.status.iter().map(|&status| rows::code(status)).collect();
-        // In these words, so that SQLite knows that its index of failed sagas will do.
-        if codes.iter().all(|&code| code > 2) {
-            wanted.push_str(" AND saga.status > 2");
-        }
-        values.extend(codes.into_iter().map(Value::from));
-    }
-    if let Some(name) = &query.name {
-        wanted.push_str(" AND saga.plan IN (SELECT plan.id FROM plan WHERE plan.name = ?)");
-        values.push(name.clone().into());
-    }
-    if let Some(text) = &query.text {
-        wanted.push_str(
-            " AND (instr(lower(saga.id), lower(?)) OR instr(lower(saga.reason), lower(?)))",
-        );
-        values.extend([Value::from(text.clone()), text.clone().into()]);
-    }
-    for (moment, than) in [(query.created_from, ">="), (query.created_before, "<")] {
-        if let Some(moment) = moment {
-            wanted.push_str(&format!(" AND saga.created {than} ?"));
-            values.push(moment.as_millis().into());
-        }
-    }
-    wanted.push_str(&format!(" ORDER BY saga.key {order} LIMIT ?"));
-    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-    let mut alive = Alive::new(&readers.path, readers.own);
-    let mut select = connection.prepare_cached(&wanted)?;
-    let mut rows = select.query(params_from_iter(values))?;
-    let mut page = Page::default();
-    let mut last: Option<SagaKey> = None;
-    while let Some(row) = rows.next()? {
-        let (key, summary) = rows::summary(row, &mut alive)?;
-        last = Some(key);
-        page.sagas.push(summary);
-    }
-    page.next = last.filter(|_| page.sagas.len() == limit);
-    Ok(page)
 }

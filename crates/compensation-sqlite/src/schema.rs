@@ -12,14 +12,14 @@ const APPLICATION: i32 = 0x7361_6761;
 
 /// The schema that this program knows. Raised with each change of the tables.
 ///
-/// 1: sagas, and records of undos. 2: letters to sagas.
-const VERSION: i32 = 2;
+/// 1: sagas, and records of undos. 2: letters to sagas. 3: listings in order, however many sagas there are.
+const VERSION: i32 = 3;
 
 /// `saga` holds a saga's head and journal entry 0, `journal` all further entries: a saga's start is one
 /// row. Keys rise with time, so that new rows share pages; the caller's ids have an index of their own.
 ///
 /// `saga_driven` finds what is owned and what is to be claimed; finished sagas are not in it.
-/// `saga_failed` finds the few that a person may look for among millions.
+/// `saga_failed` found the few that a person may look for among millions; [`INDEXES`] took its place.
 const TABLES: &str = "
 CREATE TABLE plan (
     id INTEGER PRIMARY KEY,
@@ -73,6 +73,14 @@ SELECT saga.id, plan.name AS saga,
     strftime('%Y-%m-%dT%H:%M:%fZ', saga.updated / 1000.0, 'unixepoch') AS updated,
     saga.input, saga.owner
 FROM saga JOIN plan ON plan.id = saga.plan;
+";
+
+/// `saga_ended` has the sagas that stand in one way in order, `saga_plan` those of one definition. Each saga is
+/// written into the first one when it ends, into the second when it starts, and in both nearly at the end.
+const INDEXES: &str = "
+DROP INDEX saga_failed;
+CREATE INDEX saga_ended ON saga (status) WHERE status > 1;
+CREATE INDEX saga_plan ON saga (plan);
 ";
 
 /// What a file is.
@@ -161,6 +169,9 @@ fn make(connection: &mut Connection, path: &Path) -> Result<(), RepositoryError>
     }
     if from < 2 {
         make.execute_batch(crate::mail::TABLES).map_err(failed)?;
+    }
+    if from < 3 {
+        make.execute_batch(INDEXES).map_err(failed)?;
     }
     if from < VERSION {
         make.pragma_update(None, "user_version", VERSION).map_err(failed)?;

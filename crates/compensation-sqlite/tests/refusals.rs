@@ -53,19 +53,19 @@ fn the_store_of_a_newer_version_is_refused_and_left_as_it_is() {
     let path = folder.path().join("sagas.db");
     drop(SqliteRepository::open(&path).expect("a store"));
     let newer = Connection::open(&path).expect("a database");
-    newer.pragma_update(None, "user_version", 3).expect("a version");
+    newer.pragma_update(None, "user_version", 4).expect("a version");
     drop(newer);
     let error = refused(&path);
     let said = error.to_string();
     assert!(
-        said.contains("a newer version of this program wrote it (schema 3, and this one knows 2)"),
+        said.contains("a newer version of this program wrote it (schema 4, and this one knows 3)"),
         "{said}"
     );
     let version: i64 = Connection::open(&path)
         .expect("a database")
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .expect("a version");
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
 }
 
 #[test]

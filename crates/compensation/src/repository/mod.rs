@@ -149,7 +149,8 @@ pub struct Query {
 pub struct Page {
     /// The sagas.
     pub sagas: Vec<Summary>,
-    /// Where the next page starts, if there may be one.
+    /// Where the next page starts, if there may be one. Of a query for a text, a store may look at a part of
+    /// its sagas for each page: then this one may be short, or empty, and there is a next one.
     pub next: Option<SagaKey>,
 }
 

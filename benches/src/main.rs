@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark that can't go on has no result")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
 
+mod console;
 mod durable;
 mod growth;
 mod in_process;
@@ -45,6 +46,7 @@ enum What {
     Durable,
     Growth,
     Records,
+    Console,
 }
 
 /// How much is done, and where.
@@ -84,6 +86,9 @@ fn main() {
     }
     if wanted(What::Records) {
         add(records::measure(&plan));
+    }
+    if wanted(What::Console) {
+        add(console::measure(&plan));
     }
     if let Some(folder) = args.json.parent() {
         fs::create_dir_all(folder).expect("a directory for the figures");

@@ -1,6 +1,6 @@
 //! The command line's grammar. Says nothing of what the verbs do.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use compensation::{SagaId, Status};
@@ -119,6 +119,8 @@ pub(crate) enum Verb {
         #[arg(long, value_enum, default_value_t = Format::Dot)]
         format: Format,
     },
+    /// Serve the web console and metrics of a store
+    Serve(Serve),
     /// Write completions for a shell to the standard output
     Completions {
         /// The shell
@@ -153,6 +155,33 @@ pub(crate) struct Run {
     /// The saga's id; choose it from what makes the work unique. By default a new one is made
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<SagaId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen; any address but this machine's own demands a token
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7464")]
+    pub(crate) listen: SocketAddr,
+    /// The file with the token that people log in with, and programs send as `Authorization: Bearer`;
+    /// by default the environment's COMPENSATION_TOKEN
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// A name that it is reached by, beside localhost and its address; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// People reach it by HTTPS, through a proxy: cookies are sent by nothing else
+    #[arg(long)]
+    pub(crate) behind_tls: bool,
+    /// Offer no order, and take none
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Run this command whenever a saga parks; it finds SAGA_ID, SAGA_NAME, SAGA_REASON, SAGA_CREATED and
+    /// SAGA_PARKED in its environment
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) on_stuck: Option<String>,
+    /// Post JSON to this URL whenever a saga parks
+    #[arg(long, value_name = "URL")]
+    pub(crate) on_stuck_url: Option<String>,
 }
 
 #[derive(Debug, Args)]

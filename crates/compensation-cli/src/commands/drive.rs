@@ -121,6 +121,11 @@ pub(super) fn say(context: &Context, text: &str) {
     }
 }
 
+/// Says something beside the result, also to programs.
+pub(super) fn note(text: &str) {
+    print::note(Tone::Plain, text);
+}
+
 /// Says that somebody else drives a saga, whose end is waited for.
 pub(super) fn say_waits(context: &Context, saga: &Summary) {
     if saga.owned && saga.head.status.is_open() {

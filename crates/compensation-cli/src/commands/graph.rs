@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use compensation::{Plan, Report, SagaId};
+use compensation_console::graph;
 use serde_json::json;
 
 use super::{Context, session::Session};
@@ -38,8 +39,8 @@ fn draw(
     format: Format,
 ) -> Result<Exit, Error> {
     let (name, text) = match format {
-        Format::Dot => ("dot", print::dot(plan, report)),
-        Format::Svg => ("svg", print::svg(plan, report)),
+        Format::Dot => ("dot", graph::dot(plan, report)),
+        Format::Svg => ("svg", graph::svg(plan, report)),
     };
     if context.json {
         print::say_json(&json!({ "saga": plan.saga, "format": name, "graph": text }))?;

@@ -3,6 +3,7 @@
 mod check;
 mod drive;
 mod graph;
+mod hook;
 mod list;
 mod many;
 mod orders;
@@ -11,6 +12,7 @@ mod purge;
 mod resume;
 mod run;
 mod select;
+mod serve;
 mod session;
 mod shell;
 mod show;
@@ -52,6 +54,7 @@ pub(crate) async fn call(arguments: Arguments) -> Result<Exit, Error> {
         Verb::Abandon { which, order } => orders::abandon(&context, which, order).await,
         Verb::Check { files } => check::check(&context, &files),
         Verb::Graph { what, format } => graph::graph(&context, &what, format).await,
+        Verb::Serve(serve) => serve::serve(&context, serve).await,
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man { dir } => shell::man(dir.as_deref()),
         Verb::Purge { older_than } => purge::purge(&context, &older_than).await,

@@ -23,17 +23,31 @@ pub(super) struct Session {
 impl Session {
     /// Opens the store, which must be there.
     pub(super) async fn open(context: &Context) -> Result<Self, Error> {
-        Self::start(context, false, None).await
+        Self::start(context, false, None, |store| store).await
+    }
+
+    /// The same with something put around the store.
+    pub(super) async fn around(
+        context: &Context,
+        put: impl FnOnce(Arc<dyn Repository>) -> Arc<dyn Repository>,
+    ) -> Result<Self, Error> {
+        Self::start(context, false, None, put).await
     }
 
     /// Opens the store, and creates it where there is none, to run that saga.
     pub(super) async fn create(context: &Context, saga: AnySaga) -> Result<Self, Error> {
-        Self::start(context, true, Some(saga)).await
+        Self::start(context, true, Some(saga), |store| store).await
     }
 
     /// The engine takes nothing over by itself: it runs the sagas that it is asked to.
-    async fn start(context: &Context, create: bool, saga: Option<AnySaga>) -> Result<Self, Error> {
+    async fn start(
+        context: &Context,
+        create: bool,
+        saga: Option<AnySaga>,
+        put: impl FnOnce(Arc<dyn Repository>) -> Arc<dyn Repository>,
+    ) -> Result<Self, Error> {
         let store = store::open(&context.db, create).map_err(|error| Error::unopened(&error))?;
+        let store = put(store);
         let runner = context.runner.clone();
         let mut engine = Engine::open_shared(store.clone())
             .without_recovery()

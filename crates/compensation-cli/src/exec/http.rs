@@ -62,9 +62,7 @@ impl Request {
             Method::from_bytes(method.as_bytes()).ok().filter(|_| upper).ok_or_else(|| {
                 format!("`{method}` is no HTTP method: write it in capitals, such as POST")
             })?;
-        if !["http://", "https://"].iter().any(|start| written.url.starts_with(start)) {
-            return Err(format!("the URL `{}` must begin with http:// or https://", written.url));
-        }
+        check_scheme(&written.url)?;
         let url = Template::parse(&written.url)?;
         let headers = written.headers.iter().map(|(name, value)| {
             let known = HeaderName::from_bytes(name.as_bytes())
@@ -164,6 +162,38 @@ impl Request {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
+
+fn check_scheme(url: &str) -> Result<(), String> {
+    match ["http://", "https://"].iter().any(|start| url.starts_with(start)) {
+        true => Ok(()),
+        false => Err(format!("the URL `{url}` must begin with http:// or https://")),
+    }
+}
+
+/// What is wrong with a URL that has no names in it, if anything is.
+pub(crate) fn check_url(url: &str) -> Result<(), String> {
+    check_scheme(url)?;
+    Url::parse(url).map(drop).map_err(|error| format!("`{url}` is no URL: {error}"))
+}
+
+/// Posts JSON; any answer but 2xx is a failure.
+pub(super) async fn post(
+    client: &OnceLock<Client>,
+    url: &str,
+    key: &str,
+    json: String,
+) -> Result<(), Failed> {
+    let failed = |error| Failed::Lost(format!("POST: {}", explain(error)));
+    let client = open(client).map_err(failed)?;
+    let request = client.post(url).header(KEY, key).header(CONTENT_TYPE, "application/json");
+    let answer = request.body(json).send().await.map_err(failed)?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let message = format!("POST: answered {status}: {}", complaint(answer).await);
+    Err(Failed::Ended { code: status.as_u16(), message })
 }
 
 impl Json {

@@ -9,10 +9,11 @@ mod shell;
 mod spill;
 mod vars;
 
-use std::{fmt, sync::OnceLock};
+use std::{collections::BTreeMap, fmt, sync::OnceLock};
 
 pub(crate) use attempt::{Shared, StepCalls, output};
 pub(crate) use guard::{VERB as GUARD, guard};
+pub(crate) use http::check_url;
 
 use crate::file::{Call as Written, Template};
 
@@ -40,6 +41,25 @@ pub(crate) enum Failed {
     Lost(String),
     /// It did what it did, and another attempt would not mend what it said.
     Unusable(String),
+}
+
+impl Runner {
+    /// Runs a command in the directory of this program with those variables; `Err` says how it failed.
+    ///
+    /// # Cancel safety
+    /// Dropped, it kills the command and all that it started.
+    pub(crate) async fn run(
+        &self,
+        command: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), Failed> {
+        shell::run(command, ".", &vars::Vars::plain(variables.clone()), None).await.map(drop)
+    }
+
+    /// Posts JSON to a URL, under that idempotency key; `Err` says how that failed.
+    pub(crate) async fn post(&self, url: &str, key: &str, json: String) -> Result<(), Failed> {
+        http::post(&self.client, url, key, json).await
+    }
 }
 
 impl Failed {

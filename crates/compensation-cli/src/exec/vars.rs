@@ -73,6 +73,11 @@ impl Vars {
         }
     }
 
+    /// These and no others.
+    pub(super) fn plain(set: BTreeMap<String, String>) -> Self {
+        Self { set, unset: Vec::new() }
+    }
+
     /// `null` is what a step without an output leaves, so it counts as none.
     fn output(&mut self, name: String, output: Option<&Value>) {
         match output {

@@ -1,6 +1,5 @@
 //! What the program says: results on the standard output, everything else on the error output.
 
-mod graph;
 mod listing;
 mod orders;
 mod preview;
@@ -14,7 +13,6 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use serde_json::Value;
 
-pub(crate) use graph::{dot, svg};
 pub(crate) use listing::{Listed, listed_line, listing, listing_json};
 pub(crate) use orders::{Given, Target, applied, given, given_json, targets, targets_json};
 pub(crate) use preview::{preview, preview_json};

@@ -12,27 +12,34 @@ const LETTER: f64 = 7.6;
 const LINE_HEIGHT: f64 = 16.0;
 const PADDING: f64 = 14.0;
 
-pub(super) fn draw(drawing: &Drawing<'_>) -> String {
+/// With `links`, each box leads to the place `#step-N` of the page that it is on.
+pub(super) fn draw(drawing: &Drawing<'_>, links: bool) -> String {
     let items: Vec<_> = drawing.nodes.iter().map(item).collect();
     let layout = layout(&items);
     let (width, height) = (layout.width, layout.height);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
-         viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+         viewBox=\"0 0 {width:.0} {height:.0}\" class=\"graph\" role=\"img\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <title>{}</title>\n\
          <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" \
-         markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#555\"/></marker></defs>\n",
+         markerHeight=\"8\" orient=\"auto\"><path class=\"head\" d=\"M0 0L8 4L0 8z\" fill=\"#555\"/></marker></defs>\n",
         escaped(drawing.name)
     );
     for arrow in &layout.arrows {
         let _ = writeln!(
             svg,
-            "<path d=\"{}\" fill=\"none\" stroke=\"#555\" marker-end=\"url(#arrow)\"/>",
+            "<path class=\"arrow\" d=\"{}\" fill=\"none\" stroke=\"#555\" marker-end=\"url(#arrow)\"/>",
             curve(arrow)
         );
     }
-    for (node, place) in drawing.nodes.iter().zip(&layout.boxes) {
+    for ((number, node), place) in drawing.nodes.iter().enumerate().zip(&layout.boxes) {
+        if links {
+            let _ = writeln!(svg, "<a href=\"#step-{number}\">");
+        }
         draw_box(&mut svg, node, *place);
+        if links {
+            svg.push_str("</a>\n");
+        }
     }
     svg.push_str("</svg>\n");
     svg
@@ -54,9 +61,9 @@ fn draw_box(svg: &mut String, node: &Node<'_>, place: Place) {
     let border = if node.pivot { 3 } else { 1 };
     let _ = writeln!(
         svg,
-        "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"6\" \
+        "<rect class=\"box {}\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"6\" \
          fill=\"{}\" stroke=\"#333\" stroke-width=\"{border}\"/>",
-        node.colour
+        node.look.class, node.look.colour
     );
     let mut line = top + PADDING / 2.0 + 12.0;
     let mut write = |text: &str, style: &str| {
@@ -67,9 +74,9 @@ fn draw_box(svg: &mut String, node: &Node<'_>, place: Place) {
         );
         line += LINE_HEIGHT;
     };
-    write(node.name, " font-weight=\"bold\"");
+    write(node.name, " class=\"name\" font-weight=\"bold\"");
     for note in &node.notes {
-        write(note, " font-size=\"10\" fill=\"#444\"");
+        write(note, " class=\"note\" font-size=\"10\" fill=\"#444\"");
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn draw(drawing: &Drawing<'_>) -> String {
             "  {} [label={}, fillcolor=\"{}\"{border}];",
             quoted(node.name),
             quoted(&label),
-            node.colour
+            node.look.colour
         );
     }
     for node in &drawing.nodes {

@@ -1,0 +1,286 @@
+//! `serve`: the console, metrics and hooks of the program, as docs/console.md tells.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod program;
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStderr, Stdio},
+};
+
+use program::Place;
+use serde_json::Value;
+
+/// The saga of docs/console.md.
+const TRIP: &str = "\
+saga: book-trip
+input: [who]
+steps:
+  - name: reserve-car
+    run: echo \"car for $WHO\"
+    undo:
+      run: \"test -e line-is-up || { echo 'no route to cars.internal' >&2; exit 7; }\"
+      retry: { attempts: 2, first: 10ms }
+    idempotent: true
+  - name: charge-card
+    run: echo 'the card was refused' >&2; exit 3
+    undo: none
+    because: refunds are made by the bank
+    not_done: [3]
+";
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// The console beside the test.
+struct Console {
+    child: Child,
+    err: BufReader<ChildStderr>,
+    host: String,
+}
+
+impl Console {
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        Self::start_with(place, None, arguments)
+    }
+
+    fn start_with(place: &Place, token: Option<&str>, arguments: &[&str]) -> Self {
+        let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
+        match token {
+            Some(token) => command.env("COMPENSATION_TOKEN", token),
+            None => command.env_remove("COMPENSATION_TOKEN"),
+        };
+        let mut child = command.spawn().expect("the program starts");
+        let mut err = BufReader::new(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        err.read_line(&mut line).expect("readable");
+        let (_, rest) = line.split_once("http://").unwrap_or_else(|| panic!("no address: {line}"));
+        let host = rest.split('/').next().expect("a host").to_owned();
+        Self { child, err, host }
+    }
+
+    /// What it answers: the status, and the text with its headers.
+    fn ask(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.host).expect("it listens");
+        let (host, bytes) = (&self.host, body.len());
+        let text = format!(
+            "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {bytes}\r\n\
+             {headers}\r\n{body}"
+        );
+        stream.write_all(text.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+        (status.expect("a status"), answer)
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        self.ask(&format!("GET {path}"), "", "")
+    }
+
+    /// Gives an order by the form of its page.
+    fn order(&self, query: &str) -> (u16, String) {
+        let (status, page) = self.get(&format!("/order?{query}"));
+        assert_eq!(status, 200, "{page}");
+        let (_, rest) = page.split_once("name=\"form\" value=\"").expect("a form");
+        let form = rest.split('"').next().expect("an end");
+        let body = format!("form={form}&{query}&who=Ada&why=the+line+is+mended");
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+        self.ask("POST /order", kind, &body)
+    }
+
+    /// Asks until the page says that; it does, or the test is killed.
+    fn get_until(&self, path: &str, says: &str) -> String {
+        loop {
+            let (_, page) = self.get(path);
+            if page.contains(says) {
+                return page;
+            }
+        }
+    }
+
+    fn end(mut self) -> Option<i32> {
+        let order = format!("kill -TERM {}", self.child.id());
+        let sent = std::process::Command::new("/bin/sh").args(["-c", &order]).status();
+        assert!(sent.expect("sh is there").success());
+        let mut said = String::new();
+        self.err.read_to_string(&mut said).expect("readable");
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn stuck() -> Place {
+    let place = Place::with(TRIP);
+    place.run(&["--input", "who=mallory", "--id", "trip-mallory"]).code(4);
+    place
+}
+
+#[test]
+fn a_stuck_saga_is_found_and_mended_in_the_console() {
+    let place = stuck();
+    let console = Console::start(&place, &[]);
+    let (status, overview) = console.get("/");
+    assert_eq!(status, 200);
+    assert!(overview.contains("1 saga waits for a person") && overview.contains("trip-mallory"));
+    assert!(console.get("/saga?id=trip-mallory").1.contains("no route to cars.internal"));
+    place.write("line-is-up", "");
+    let (status, answer) = console.order("id=trip-mallory&verb=retry&step=reserve-car");
+    assert_eq!(status, 303, "{answer}");
+    let page = console.get_until("/saga?id=trip-mallory", "status compensated");
+    assert!(page.contains("the line is mended") && page.contains("Ada"));
+    assert_eq!(console.end(), Some(0));
+    assert_eq!(place.show("trip-mallory")["status"], "compensated");
+}
+
+#[test]
+fn the_metrics_tell_of_the_store() {
+    let place = stuck();
+    let console = Console::start(&place, &[]);
+    let (status, metrics) = console.get("/metrics");
+    assert_eq!(status, 200);
+    assert!(metrics.contains("application/openmetrics-text"));
+    assert!(metrics.contains("compensation_sagas{status=\"stuck\"} 1.0"), "{metrics}");
+    assert!(metrics.trim_end().ends_with("# EOF"));
+}
+
+#[test]
+fn a_console_that_others_could_reach_demands_a_token() {
+    let place = stuck();
+    for arguments in [["--listen", "0.0.0.0:0"], ["--host", "ops.example"]] {
+        let mut command = place.command(&["serve"]);
+        let ended = command.args(arguments).env_remove("COMPENSATION_TOKEN").output();
+        let ended = program::Ended::of(&ended.expect("it starts")).code(2);
+        ended.says("needs a token").says("--token-file");
+    }
+    place.write("token", "short\n");
+    place.call(&["serve", "--token-file", "token"]).code(2).says("token: the token is too short");
+    place.call(&["serve", "--token-file", "none"]).code(2).says("can't be read from none");
+}
+
+#[test]
+fn a_token_from_a_variable_or_a_file_lets_in_and_nothing_else_does() {
+    let place = stuck();
+    place.write("token", &format!("{TOKEN}\n"));
+    for (variable, arguments) in [(Some(TOKEN), &[][..]), (None, &["--token-file", "token"][..])] {
+        let console = Console::start_with(&place, variable, arguments);
+        assert_eq!(console.get("/").0, 303);
+        assert_eq!(console.get("/metrics").0, 303);
+        let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
+        assert_eq!(console.ask("GET /metrics", &bearer, "").0, 200);
+        let wrong = format!("Authorization: Bearer {}\r\n", TOKEN.to_uppercase());
+        assert_ne!(console.ask("GET /metrics", &wrong, "").0, 200);
+    }
+}
+
+#[test]
+fn a_read_only_console_takes_no_order() {
+    let place = stuck();
+    let console = Console::start(&place, &["--read-only"]);
+    assert!(!console.get("/saga?id=trip-mallory").1.contains("/order"));
+    assert_eq!(console.get("/order?id=trip-mallory&verb=abandon").0, 404);
+}
+
+#[test]
+fn a_store_that_is_not_there_or_an_address_that_is_taken_is_bad_input() {
+    let place = Place::new();
+    place.call(&["serve"]).code(2).says("there is no store at");
+    let place = stuck();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    place.call(&["serve", "--listen", &address]).code(2).says("can't listen on");
+    place.call(&["serve", "--on-stuck-url", "ftp://x"]).code(2).says("--on-stuck-url");
+}
+
+#[test]
+fn what_is_secret_is_on_no_page() {
+    let file = "\
+saga: s
+input: [{ name: card, secret: true }]
+steps:
+  - name: a
+    run: printf 't0k%s' en-77
+    secret: true
+    undo: { run: 'echo \"no $OUTPUT for $CARD\" >&2; exit 1', retry: { attempts: 1 } }
+  - { name: b, run: 'echo \"card $CARD with $OUTPUT_A was refused\" >&2; exit 1', undo: 'true' }
+";
+    let place = Place::with(file);
+    place.run(&["--input", "card=4711-0815", "--id", "x"]).code(4);
+    let console = Console::start(&place, &[]);
+    for path in
+        ["/", "/list", "/saga?id=x", "/order?id=x&verb=retry&step=a", "/order?id=x&verb=abandon"]
+    {
+        let (status, page) = console.get(path);
+        assert_eq!(status, 200, "{path}");
+        for secret in ["4711-0815", "t0ken-77"] {
+            assert!(!page.contains(secret), "{secret} is on {path}");
+        }
+    }
+}
+
+#[test]
+fn a_command_is_told_of_every_saga_that_parks() {
+    let place = stuck();
+    program::gate(&place.file("heard"));
+    let command = "echo \"$SAGA_ID: $SAGA_REASON\" > heard";
+    let console = Console::start(&place, &["--on-stuck", command]);
+    // Reading waits for the command to write.
+    let said = place.read("heard");
+    assert!(said.starts_with("trip-mallory: step `reserve-car` needs a person"), "{said}");
+    place.run(&["--input", "who=eve", "--id", "trip-eve"]).code(4);
+    assert!(place.read("heard").starts_with("trip-eve: "), "one that another process parks");
+    assert_eq!(console.end(), Some(0));
+}
+
+/// One request to the hook: its head and its body.
+fn heard(listener: &TcpListener, answer: &str) -> (String, Value) {
+    let (mut stream, _) = listener.accept().expect("somebody comes");
+    let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("readable");
+        if line.trim().is_empty() {
+            break;
+        }
+        let lower = line.to_lowercase();
+        if let Some(bytes) = lower.strip_prefix("content-length:") {
+            length = bytes.trim().parse().expect("a number");
+        }
+        head.push_str(&lower);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("readable");
+    let text = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    stream.write_all(text.as_bytes()).expect("writable");
+    (head, serde_json::from_slice(&body).expect("JSON"))
+}
+
+#[test]
+fn a_url_is_told_again_under_the_same_key_until_it_has_heard() {
+    let place = stuck();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/sagas", listener.local_addr().expect("bound"));
+    let console = Console::start(&place, &["--on-stuck-url", &url]);
+    let (first, word) = heard(&listener, "500 Internal Server Error");
+    assert_eq!(word["event"], "saga.stuck");
+    assert_eq!(word["id"], "trip-mallory");
+    assert!(word["reason"].as_str().is_some_and(|why| why.contains("no route to cars.internal")));
+    let (second, again) = heard(&listener, "204 No Content");
+    assert_eq!(word, again);
+    let key = |head: &str| {
+        head.lines().find(|line| line.starts_with("idempotency-key:")).map(ToOwned::to_owned)
+    };
+    assert!(key(&first).is_some());
+    assert_eq!(key(&first), key(&second));
+    assert_eq!(console.get("/").0, 200, "nothing of it holds the console up");
+}

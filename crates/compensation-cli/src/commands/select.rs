@@ -11,6 +11,9 @@ use crate::{args::Filter, error::Error, file::parse_duration, print::Listed};
 /// Sagas looked up in one go where a filter looks into each.
 const PAGE: usize = 500;
 
+/// Sagas that one order may be for.
+const MANY: usize = 10_000;
+
 /// What the store is asked, as far as it can tell.
 pub(super) fn query(filter: &Filter) -> Result<Query, Error> {
     let ago = |given: &Option<String>, name: &str| -> Result<Option<Timestamp>, Error> {
@@ -76,6 +79,11 @@ pub(super) async fn all(
     loop {
         let (some, next) = page(session, filter, query.clone()).await?;
         found.extend(some);
+        if found.len() > MANY {
+            return Err(Error::input(format!(
+                "the filter finds more than {MANY} sagas: narrow it, or go in steps with --older-than"
+            )));
+        }
         query.after = next;
         if next.is_none() {
             return Ok(found);

@@ -235,7 +235,7 @@ fn a_list_is_watched_line_by_line_until_it_is_stopped() {
     let mut lines =
         std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("a pipe")));
     let mut next = || lines.next().expect("a line").expect("readable");
-    assert!(next().contains("  x  s  stuck  step `a` needs a person"));
+    assert!(next().contains("  x  s  stuck  the undo of step `a` failed"));
     order(&place, &["abandon", "x"]).code(0);
     assert!(next().contains("  x  s  abandoned  by tester: looked at it"));
     let stop = format!("kill -INT {}", child.id());

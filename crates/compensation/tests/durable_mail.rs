@@ -1,7 +1,7 @@
 //! Orders to sagas that another process drives: they reach it by letter, are carried out once, and are answered as
 //! if they had been given there.
 
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod durable;
 #[path = "durable/hooked.rs"]

@@ -17,9 +17,10 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// Its steps that wait for a person.
+    /// Its steps that wait for a person. Of a saga that was given up nobody waits for anything.
     pub(crate) fn parked(&self) -> impl Iterator<Item = (&str, String)> + '_ {
-        let report = self.history.as_ref().map(|history| &history.report);
+        let is_over = self.summary.head.status.is_final();
+        let report = self.history.as_ref().filter(|_| !is_over).map(|history| &history.report);
         report.into_iter().flat_map(Report::parked).map(|(step, park)| (step, park.to_string()))
     }
 }
@@ -64,12 +65,9 @@ fn why(listed: &Listed) -> String {
 /// What waits for a person, with what it said last: shorter than the reason, which says first what is known.
 fn waits(listed: &Listed) -> Option<String> {
     let report = &listed.history.as_ref()?.report;
-    let parked = report.parked().map(|(step, park)| {
+    let parked = listed.parked().map(|(step, park)| {
         let last = report.failures().iter().rev().find(|failure| failure.step() == step);
-        match last {
-            Some(failure) => failure.to_string(),
-            None => format!("step `{step}`: {park}"),
-        }
+        last.map_or_else(|| format!("step `{step}`: {park}"), ToString::to_string)
     });
     let parked: Vec<_> = parked.collect();
     (!parked.is_empty()).then(|| parked.join("; "))

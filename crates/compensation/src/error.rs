@@ -213,6 +213,14 @@ impl Failure {
     }
 }
 
+/// What the record keeps of an error, for those who run steps by other means; see
+/// [`remote`](crate::remote).
+impl From<StepError> for Failure {
+    fn from(error: StepError) -> Self {
+        error.into_failure()
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

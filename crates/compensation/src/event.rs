@@ -221,6 +221,21 @@ impl Event {
     }
 }
 
+/// Events as the text of a journal's entry.
+pub(crate) fn write<'a>(events: impl Iterator<Item = &'a Event>) -> String {
+    let mut body = String::with_capacity(64 * events.size_hint().0);
+    body.push('[');
+    for event in events {
+        if body.len() > 1 {
+            body.push(',');
+        }
+        // Events are plain data whose texts are valid already; there is nothing that could fail.
+        body.push_str(&serde_json::to_string(event).unwrap_or_default());
+    }
+    body.push(']');
+    body
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

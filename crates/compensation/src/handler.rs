@@ -56,6 +56,18 @@ pub(crate) struct Handlers {
     pub(crate) output: Codec,
 }
 
+/// Largest output of a step that is kept, in bytes of JSON.
+pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
+
+/// An output that can't be kept.
+#[derive(Debug, thiserror::Error)]
+enum Unkept {
+    #[error("the output can't be written down: {0}")]
+    NotJson(#[from] serde_json::Error),
+    #[error("the output has {0} bytes of JSON: at most {MAX_OUTPUT_BYTES} are kept")]
+    TooLarge(usize),
+}
+
 /// Writes a value of one type down and reads it back.
 #[derive(Clone, Copy)]
 pub(crate) struct Codec {
@@ -74,11 +86,15 @@ impl Codec {
         }
     }
 
-    pub(crate) fn encode(
-        &self,
-        value: &(dyn Any + Send + Sync),
-    ) -> serde_json::Result<Box<RawValue>> {
-        (self.encode)(value)
+    /// Writes an output down. Where it can't be kept its action failed for good: it had its effect, and doing
+    /// it again would not mend its output.
+    pub(crate) fn keep(&self, value: &(dyn Any + Send + Sync)) -> Result<Box<RawValue>, StepError> {
+        let unkept = |error: Unkept| StepError::unknown(error).terminal();
+        let text = (self.encode)(value).map_err(|error| unkept(error.into()))?;
+        match text.get().len() {
+            bytes if bytes > MAX_OUTPUT_BYTES => Err(unkept(Unkept::TooLarge(bytes))),
+            _ => Ok(text),
+        }
     }
 
     pub(crate) fn decode(&self, text: &str) -> serde_json::Result<AnyValue> {

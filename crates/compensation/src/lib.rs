@@ -95,6 +95,7 @@ pub mod machine;
 mod outcome;
 mod plan;
 pub mod records;
+pub mod remote;
 pub mod repository;
 mod retry;
 mod run;
@@ -103,23 +104,23 @@ mod stack;
 mod status;
 mod step;
 mod time_format;
+mod told;
 
 pub use builder::{Builder, DefinitionError, MAX_NAME_BYTES, StepBuilder};
 pub use clock::{InvalidTimestamp, Timestamp};
 pub use compensation_status::CompensationStatus;
 pub use durable::{
-    AnySaga, Engine, EngineBuilder, EngineError, Happening, History, MAX_INPUT_BYTES,
-    MAX_OUTPUT_BYTES, Mask, News, Notice, Preview, Refusal, SagaRecordPage, SagaRecordQuery,
-    SagaRecords, UndoPreview,
+    Engine, EngineBuilder, EngineError, Happening, History, MAX_INPUT_BYTES, Mask, News, Notice,
+    Preview, Refusal, SagaRecordPage, SagaRecordQuery, SagaRecords, UndoPreview,
 };
 pub use error::{BoxError, Certainty, Failure, StepError};
-pub use handler::Value;
+pub use handler::{MAX_OUTPUT_BYTES, Value};
 pub use id::{InvalidId, MAX_ID_BYTES, SagaId};
 pub use outcome::{Applied, Edit, NotCompleted, Order, Outcome, Part, Report, StepFailure};
 pub use plan::{Plan, PlanStep, UndoPlan};
 pub use retry::RetryPolicy;
 pub use run::Run;
-pub use saga::Saga;
+pub use saga::{AnySaga, Saga};
 pub use stack::{
     Compensate, Compensating, Compensation, CompensationBuilder, CompensationError,
     CompensationExecutionRecord, CompensationFailure, CompensationRecord, CompensationStep,

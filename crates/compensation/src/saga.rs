@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use crate::{
     builder::Builder,
-    handler::{AnyValue, Codec, Handlers, Scope},
+    handler::{AnyValue, Codec, Handlers, Scope, Value},
     id::SagaId,
     machine::Graph,
     plan::Plan,
@@ -97,5 +97,43 @@ impl<I> Clone for Saga<I> {
 impl<I> fmt::Debug for Saga<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Saga").field("plan", &self.definition.plan).finish_non_exhaustive()
+    }
+}
+
+/// A definition, whatever the type of its input. Cheap to clone.
+#[derive(Clone)]
+pub struct AnySaga(pub(crate) Arc<Definition>);
+
+impl AnySaga {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.plan.saga
+    }
+
+    /// It as data.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.0.plan
+    }
+
+    /// Whether that JSON is an input for it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_input(&self, input: &str) -> serde_json::Result<()> {
+        self.0.input.decode(input).map(drop)
+    }
+}
+
+impl<I: Value> From<Saga<I>> for AnySaga {
+    fn from(saga: Saga<I>) -> Self {
+        Self(saga.definition().clone())
+    }
+}
+
+impl fmt::Debug for AnySaga {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AnySaga").field(&self.0.plan.saga).finish()
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// An attempt, or the wait before one.
-pub(super) struct Running {
+pub(crate) struct Running {
     pub(super) command: Command,
     /// Taken out once it has ended.
     future: Option<Attempting>,
@@ -37,7 +37,7 @@ pub(crate) struct TimedOut(Duration);
 pub(crate) struct Panicked(String);
 
 impl Running {
-    pub(super) fn attempt(
+    pub(crate) fn attempt(
         command: Command,
         future: Attempting,
         limit: Option<Duration>,
@@ -61,7 +61,7 @@ impl Running {
         Self { command, future: Some(Box::pin(future)), span: Span::none() }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Attempted> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Attempted> {
         let Some(future) = &mut self.future else { return Poll::Pending };
         let inside = self.span.enter();
         // The future is dropped after a panic and never polled again, so nobody sees broken state.

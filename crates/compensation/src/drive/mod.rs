@@ -16,13 +16,12 @@ use std::{
     time::Duration,
 };
 
-use attempt::Running;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use trace::Trace;
 use tracing::Instrument as _;
 
-pub(crate) use attempt::{caught, guarded};
+pub(crate) use attempt::{Running, caught, guarded};
 pub(crate) use host::{Answer, Evidence, Host, Ordered, Refused, Wish};
 
 use crate::{
@@ -301,7 +300,7 @@ impl<H: Host> Drive<H> {
 
     fn done(&mut self, command: Command, change: Change, output: AnyValue) {
         let codec = self.definition.handlers[usize::from(command.step)].output;
-        // The action had its effect, and doing it again would not mend its output.
+        // As with an output that can't be kept: the action had its effect.
         let encoded = guarded(|| self.host.encode(&codec, &output))
             .unwrap_or_else(|panicked| Err(StepError::unknown(panicked).terminal()));
         match encoded {
@@ -433,7 +432,7 @@ impl<H: Host> Drive<H> {
 }
 
 /// What the record keeps of an error, also where its own texts panic.
-fn into_failure(error: StepError) -> Failure {
+pub(crate) fn into_failure(error: StepError) -> Failure {
     let (certainty, retryable) = (error.certainty(), error.is_retryable());
     guarded(|| error.into_failure()).unwrap_or_else(|panicked| {
         let told = match certainty {

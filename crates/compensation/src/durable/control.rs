@@ -10,7 +10,6 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use super::{
     engine::{Engine, MAX_INPUT_BYTES},
     error::{EngineError, Refusal},
-    journal::MAX_OUTPUT_BYTES,
     mail, record,
     registry::Fit,
     runner::Ended,
@@ -19,6 +18,7 @@ use super::{
 use crate::{
     drive::{Ordered, Refused, Wish},
     event::{Change, StepIndex},
+    handler::MAX_OUTPUT_BYTES,
     id::SagaId,
     outcome::{Applied, Edit, Order},
     plan::Plan,

@@ -287,7 +287,7 @@ pub(super) fn report(saga: &StoredSaga) -> Result<Report, EngineError> {
     // Parked by an engine: the head says so, the journal does not.
     let held = saga.summary.head.status == Status::Stuck && told.machine.status().is_open();
     let held = held.then(|| saga.summary.head.reason.clone().unwrap_or_default());
-    Ok(told.report(saga, held))
+    Ok(told.report(saga.summary.id.clone(), held))
 }
 
 fn text(name: &str, input: &(impl Serialize + ?Sized)) -> Result<String, EngineError> {

@@ -25,9 +25,6 @@ use crate::{
     status::Status,
 };
 
-/// Largest output of a step that is kept, in bytes of JSON.
-pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
-
 /// Where a saga's journal is in the store.
 pub(super) enum Place {
     /// Not there yet: the first flush creates it, with this plan and input.
@@ -62,15 +59,6 @@ pub(super) enum Unwritten {
     Existing,
     /// The store refused, for good or until the engine shut down.
     Refused(RepositoryError),
-}
-
-/// An output that can't be kept.
-#[derive(Debug, thiserror::Error)]
-enum Unkept {
-    #[error("the output can't be written down: {0}")]
-    NotJson(#[from] serde_json::Error),
-    #[error("the output has {0} bytes of JSON: at most {MAX_OUTPUT_BYTES} are kept")]
-    TooLarge(usize),
 }
 
 impl Journal {
@@ -172,13 +160,7 @@ impl Host for Journal {
         codec: &Codec,
         output: &AnyValue,
     ) -> Result<Option<Box<RawValue>>, StepError> {
-        // The action had its effect, and doing it again would not mend its output.
-        let unkept = |error: Unkept| StepError::unknown(error).terminal();
-        let text = codec.encode(&**output).map_err(|error| unkept(error.into()))?;
-        match text.get().len() {
-            bytes if bytes > MAX_OUTPUT_BYTES => Err(unkept(Unkept::TooLarge(bytes))),
-            _ => Ok(Some(text)),
-        }
+        codec.keep(&**output).map(Some)
     }
 
     fn record(&mut self, change: Change, evidence: Evidence<'_>) {

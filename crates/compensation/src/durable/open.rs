@@ -4,13 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::{
-    engine::Engine,
-    error::EngineError,
-    registry::{AnySaga, Registry},
-    table::Inner,
-};
-use crate::{plan::Plan, repository::Repository};
+use super::{engine::Engine, error::EngineError, registry::Registry, table::Inner};
+use crate::{plan::Plan, repository::Repository, saga::AnySaga};
 
 /// Sagas driven at once, where the builder says nothing.
 const CONCURRENT: usize = 1_024;

@@ -8,7 +8,7 @@ use super::{
     engine::Engine,
     error::{EngineError, Refusal},
     mask::Mask,
-    record::{self, Told},
+    record,
 };
 use crate::{
     event::{Change, StepIndex},
@@ -17,6 +17,7 @@ use crate::{
     plan::{Plan, UndoPlan},
     repository::{StoredSaga, Summary},
     status::Status,
+    told::Told,
 };
 
 /// What would happen if a saga were undone now, or what is left to do of its undoing.

@@ -1,30 +1,14 @@
 //! The definitions that an engine can run, and which of them fits a stored saga.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
-use super::record::Told;
 use crate::{
     error::StepError,
-    handler::{Attempted, Codec, Handlers, Value},
+    handler::{Attempted, Codec, Handlers},
     plan::{Plan, UndoPlan},
-    saga::{Definition, Saga},
+    saga::{AnySaga, Definition},
+    told::Told,
 };
-
-/// A definition, whatever the type of its input.
-#[derive(Clone)]
-pub struct AnySaga(pub(crate) Arc<Definition>);
-
-impl<I: Value> From<Saga<I>> for AnySaga {
-    fn from(saga: Saga<I>) -> Self {
-        Self(saga.definition().clone())
-    }
-}
-
-impl fmt::Debug for AnySaga {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AnySaga").field(&self.0.plan.saga).finish()
-    }
-}
 
 type Resolver = Box<dyn Fn(&Plan) -> Option<AnySaga> + Send + Sync>;
 

@@ -8,7 +8,7 @@ use super::{
     error::EngineError,
     journal::{Journal, Place, Unwritten},
     notice::Subject,
-    record::{self, Told},
+    record,
     registry::{Fit, Registered},
     table::Inner,
 };
@@ -23,6 +23,7 @@ use crate::{
     repository::StoredSaga,
     saga::Definition,
     status::Status,
+    told::Told,
 };
 
 pub(super) type Ended = Result<Outcome, EngineError>;

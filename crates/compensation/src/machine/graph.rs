@@ -43,29 +43,39 @@ pub struct GraphSpec {
     pub on_undo_failure: OnUndoFailure,
 }
 
-/// What is wrong with a [`GraphSpec`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is wrong with a [`GraphSpec`]. Steps are told by their place, from 0.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GraphError {
     /// It has no step.
+    #[error("there is no step")]
     Empty,
     /// It has more than [`MAX_STEPS`].
+    #[error("there are {0} steps: at most {MAX_STEPS} are possible")]
     TooManySteps(usize),
     /// A step comes after one that does not exist.
+    #[error("step {0} comes after one that does not exist")]
     UnknownDependency(StepIndex),
     /// Steps that wait for each other, in a ring.
+    #[error("steps {0:?} wait for each other")]
     Cycle(Vec<StepIndex>),
     /// A second pivot.
+    #[error("step {0} is a second pivot")]
     SecondPivot(StepIndex),
     /// A step that may run beside the pivot: it must come before or after it.
+    #[error("step {0} may run beside the pivot")]
     BesidePivot(StepIndex),
     /// A step after the pivot that has an undo: it would never run.
+    #[error("step {0} comes after the pivot and has an undo, which would never run")]
     UndoAfterPivot(StepIndex),
     /// A pivot without an undo whose unknown outcome is to be undone.
+    #[error("step {0} is a pivot without an undo, whose unknown outcome is to be undone")]
     PivotWithoutUndo(StepIndex),
     /// A step whose unknown outcome is to be probed, without a probe.
+    #[error("step {0} is to be probed and has no probe")]
     ProbeMissing(StepIndex),
     /// A step that is not idempotent and yet is to be attempted more than once.
+    #[error("step {0} is not idempotent and is to be attempted more than once")]
     RepeatsNotIdempotent(StepIndex),
 }
 

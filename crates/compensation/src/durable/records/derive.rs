@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 use crate::{
     clock::Timestamp,
     compensation_status::CompensationStatus,
-    durable::record::{self, Told, Unreadable},
+    durable::record::{self, Unreadable},
     error::Failure,
     event::{Change, Event, StepIndex},
     machine::{Machine, Park, Phase},
@@ -15,6 +15,7 @@ use crate::{
     records::{RecordId, UndoRecord},
     repository::StoredSaga,
     status::Status,
+    told::Told,
 };
 
 /// One record for each step that has an undo, in the order of the plan.

@@ -117,6 +117,7 @@ mod payload;
 mod policy;
 mod report;
 mod rollback;
+mod saga;
 mod select;
 mod slot;
 mod snapshot;
@@ -125,6 +126,7 @@ mod stop;
 
 #[cfg(feature = "worker")]
 pub use crate::mirror::RecordMirror;
+pub use crate::saga::{SagaWorker, SagaWorkerError, SagasError, Started, TemporalSagas};
 pub use crate::{
     compensation::{CompensationStep, UndoContext, WhenUnknown},
     context::{ActivityEnd, SagaContext},
@@ -135,6 +137,10 @@ pub use crate::{
     mirror::Mirror,
     policy::{ActivityPolicy, Retry},
     report::{Noted, Report, UndoFailure},
+    saga::{
+        ABANDONED, COMPENSATED, SagaInput, SagaLimits, SagaOrder, SagaReport, SagaStepReport,
+        SagaWorkflow, Verb,
+    },
     select::{Compensate, Savepoint},
     snapshot::Snapshot,
     step::{NewStep, Step, step},

@@ -206,6 +206,20 @@ impl Failure {
         self.certainty
     }
 
+    /// The same, of an attempt before which another may have had its effect.
+    #[must_use]
+    pub fn tainted(mut self) -> Self {
+        self.certainty = Certainty::Unknown;
+        self
+    }
+
+    /// The same, with another word on whether a further attempt is worth it.
+    #[must_use]
+    pub fn worth_another(mut self, retryable: bool) -> Self {
+        self.retryable = retryable;
+        self
+    }
+
     /// Whether another attempt was worth it.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

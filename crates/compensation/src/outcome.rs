@@ -31,8 +31,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// `None` while the saga is open.
-    pub(crate) fn of(report: Report) -> Option<Self> {
+    /// What a report says of the end; `None` while the saga is open.
+    #[must_use]
+    pub fn of(report: Report) -> Option<Self> {
         match report.status() {
             Status::Completed => Some(Self::Completed(report)),
             Status::Compensated => Some(Self::Compensated(report)),

@@ -91,12 +91,30 @@ impl RetryPolicy {
         self.attempts
     }
 
+    /// The wait after the first failure, jitter aside.
+    #[must_use]
+    pub fn first_wait(&self) -> Duration {
+        Duration::from_millis(self.first_ms.min(self.max_ms))
+    }
+
+    /// What the wait is multiplied by after each further failure; at least 1.
+    #[must_use]
+    pub fn growth(&self) -> f32 {
+        if self.factor.is_finite() { self.factor.max(1.0) } else { 1.0 }
+    }
+
+    /// The longest wait, jitter aside.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        Duration::from_millis(self.max_ms)
+    }
+
     /// How long to wait after the given number of failures; none after 0.
     #[must_use]
     pub fn wait(&self, failures: u32) -> Duration {
         // Beyond 64 doublings every wait has long reached its cap.
         let Some(nth) = failures.min(64).checked_sub(1) else { return Duration::ZERO };
-        let first = Duration::from_millis(self.first_ms.min(self.max_ms));
+        let first = self.first_wait();
         let mut waits = ExponentialBuilder::new()
             .with_min_delay(first)
             .with_factor(self.factor)

@@ -3,9 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use compensation::{
-    Certainty, CompensationError, Engine, Outcome, Part, Report, SagaId, SagaManager, StepError,
-    execute_saga,
-    machine::Phase,
+    Certainty, CompensationError, Engine, SagaId, SagaManager, StepError, execute_saga,
     repository::{MemoryRepository, Repository},
 };
 
@@ -102,7 +100,7 @@ impl Driver for InProcess {
 
     async fn run(&self, play: &Play) -> Finish {
         let saga = play.definition().expect("a scenario's steps make a definition");
-        finish(&saga.run(()).await)
+        Finish::of(saga.run(()).await.report())
     }
 }
 
@@ -148,24 +146,10 @@ impl Driver for DurableEngine {
         let engine = engine.start().await.expect("the store works");
         let id = SagaId::random();
         let outcome = engine.run("scenario", id.clone(), &()).await.expect("the saga runs");
-        let finished = finish(&outcome);
+        let finished = Finish::of(outcome.report());
         let stored = engine.report(&id).await.expect("the saga is stored");
-        assert_eq!(told(&stored), finished, "the record says the same as the engine");
+        assert_eq!(Finish::of(&stored), finished, "the record says the same as the engine");
         engine.drain().await;
         finished
-    }
-}
-
-fn finish(outcome: &Outcome) -> Finish {
-    told(outcome.report())
-}
-
-fn told(report: &Report) -> Finish {
-    let mut failures = report.failures().iter().filter(|failure| failure.part() == Part::Action);
-    let parked = report.steps().filter(|(_, phase)| matches!(phase, Phase::UndoParked(_)));
-    Finish {
-        status: report.status(),
-        failed: failures.next().map(|failure| failure.step().to_owned()),
-        not_undone: parked.map(|(name, _)| name.to_owned()).collect(),
     }
 }

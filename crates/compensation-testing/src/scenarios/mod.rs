@@ -42,7 +42,7 @@ mod standard;
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
-use compensation::Status;
+use compensation::{Part, Report, Status, machine::Phase};
 
 use crate::injector::Rule;
 
@@ -246,6 +246,28 @@ pub struct Finish {
 }
 
 impl Finish {
+    /// How the saga of that report ended: for drivers that have one.
+    ///
+    /// ```
+    /// # use compensation_testing::scenarios::{self, Finish};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let saga = scenarios::standard()[0].play().definition().unwrap();
+    /// assert_eq!(Finish::of(saga.run(()).await.report()), Finish::completed());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let mut failures =
+            report.failures().iter().filter(|failure| failure.part() == Part::Action);
+        let parked = report.steps().filter(|(_, phase)| matches!(phase, Phase::UndoParked(_)));
+        Self {
+            status: report.status(),
+            failed: failures.next().map(|failure| failure.step().to_owned()),
+            not_undone: parked.map(|(name, _)| name.to_owned()).collect(),
+        }
+    }
+
     /// Every step is done.
     #[must_use]
     pub fn completed() -> Self {

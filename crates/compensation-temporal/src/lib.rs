@@ -78,6 +78,49 @@
 //! }
 //! ```
 //!
+//! # The same definition on Temporal
+//! A [`Saga`](::compensation::Saga) needs no workflow of its own: a `SagaWorker` hosts it, and `TemporalSagas` starts it and
+//! waits for it. (Both come with the feature `worker`, which is on by default.)
+//!
+//! ```no_run
+//! # #[cfg(feature = "worker")]
+//! # mod trip {
+//! use compensation::{Order, Outcome, Saga, SagaId, StepContext, StepError, UndoContext};
+//! use compensation_temporal::{SagaWorker, TemporalSagas};
+//!
+//! async fn reserve(cx: StepContext<String>) -> Result<u32, StepError> {
+//!     println!("a car for {}, once for {}", cx.input(), cx.idempotency_key());
+//!     Ok(17)
+//! }
+//! async fn cancel(_: UndoContext<String>, car: Option<u32>) -> Result<(), StepError> {
+//!     println!("no car {car:?}");
+//!     Ok(())
+//! }
+//!
+//! fn trip() -> Result<Saga<String>, compensation::DefinitionError> {
+//!     let mut trip = Saga::<String>::builder("book-trip");
+//!     trip.step("reserve-car", reserve).undo(cancel).add();
+//!     trip.build()
+//! }
+//!
+//! pub async fn work() -> Result<(), Box<dyn std::error::Error>> {
+//!     let sagas = TemporalSagas::connect("127.0.0.1:7233", "trips").await?;
+//!     let stop = std::future::pending(); // or a signal
+//!     Ok(SagaWorker::new("trips").host(trip()?).run(sagas.client().clone(), stop).await?)
+//! }
+//!
+//! pub async fn book() -> Result<(), Box<dyn std::error::Error>> {
+//!     let sagas = TemporalSagas::connect("127.0.0.1:7233", "trips").await?;
+//!     let id = SagaId::new("4711")?;
+//!     if let Outcome::Stuck(report) = sagas.run(trip()?, &id, "Ada").await? {
+//!         println!("{}", report.reason().unwrap_or_default());
+//!         sagas.retry(&id, "reserve-car", Order::new("Ada", "the agency is back")).await?;
+//!     }
+//!     Ok(())
+//! }
+//! # }
+//! ```
+//!
 //! # What may be relied on
 //! * **An undo is registered before its activity starts**, so no lost reply loses it.
 //! * **Outcomes have three values.** Done; not done, where a failure was [declared](NotDone) to mean that; else
@@ -138,8 +181,8 @@ pub use crate::{
     policy::{ActivityPolicy, Retry},
     report::{Noted, Report, UndoFailure},
     saga::{
-        ABANDONED, COMPENSATED, SagaInput, SagaLimits, SagaOrder, SagaReport, SagaStepReport,
-        SagaWorkflow, Verb,
+        ABANDONED, COMPENSATED, SagaInput, SagaJson, SagaLimits, SagaOrder, SagaReport,
+        SagaStepReport, SagaWorkflow, Verb,
     },
     select::{Compensate, Savepoint},
     snapshot::Snapshot,

@@ -19,7 +19,9 @@ use futures_util::{FutureExt as _, future::LocalBoxFuture};
 use temporalio_workflow::{WorkflowCancellationToken, WorkflowContext};
 
 use super::{
-    act, names,
+    act,
+    json::SagaJson,
+    names,
     steering::Steering,
     verdict::{self, What},
     wire::StepCall,
@@ -118,8 +120,9 @@ impl<C: Shows> Drive<'_, C> {
         steering.course.start(command)?;
         let token = WorkflowCancellationToken::new();
         let call = steering.call(command).and_then(|call| {
+            let call = SagaJson(call);
             let payloads = payload::encode(self.ctx.converter(), &call);
-            payloads.map(|payloads| (call, payloads)).map_err(|error| error.to_string())
+            payloads.map(|payloads| (call.0, payloads)).map_err(|error| error.to_string())
         });
         let (call, payloads) = match call {
             Ok(call) => call,

@@ -7,6 +7,7 @@
 
 mod act;
 mod drive;
+mod json;
 mod limits;
 mod names;
 mod order;
@@ -27,6 +28,7 @@ mod worker;
 
 #[cfg(feature = "worker")]
 pub use client::{SagasError, Started, TemporalSagas};
+pub use json::SagaJson;
 pub use limits::SagaLimits;
 pub use order::{SagaOrder, Verb};
 pub use report::{SagaReport, SagaStepReport};

@@ -1,13 +1,13 @@
 //! How workflows and activities are called.
 
-use compensation::{Plan, SagaId, UndoPlan, machine::Task};
-
-/// What precedes a saga's id in the id of its workflow.
-pub(super) const PREFIX: &str = "saga:";
+use compensation::machine::Task;
+#[cfg(feature = "worker")]
+use compensation::{Plan, SagaId, UndoPlan, machine::Effect};
 
 /// The id of a saga's workflow.
+#[cfg(feature = "worker")]
 pub(super) fn workflow_id(id: &SagaId) -> String {
-    format!("{PREFIX}{id}")
+    format!("saga:{id}")
 }
 
 /// The type of an activity: the saga's name, the step's, and which of its functions if it is not the action.
@@ -29,9 +29,9 @@ pub(super) fn summary(step: &str, task: Task) -> String {
 }
 
 /// Every activity that a worker needs for sagas of that plan.
-#[cfg_attr(not(feature = "worker"), allow(dead_code, reason = "only workers register activities"))]
+#[cfg(feature = "worker")]
 pub(super) fn activities(plan: &Plan) -> Vec<String> {
-    let undo = Task::Undo(compensation::machine::Effect::Maybe);
+    let undo = Task::Undo(Effect::Maybe);
     let mut names = Vec::new();
     for step in &plan.steps {
         names.push(activity(&plan.saga, &step.name, Task::Act));

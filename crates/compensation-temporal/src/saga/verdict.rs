@@ -4,12 +4,15 @@ use compensation::{Failure, StepError, remote::Ended};
 use temporalio_workflow::{
     ActivityExecutionError, RetryState, TimeoutType,
     common::{
-        data_converters::PayloadConverter,
+        data_converters::{PayloadConversionError, PayloadConverter},
         error::{ApplicationFailure, IncomingError},
     },
 };
 
-use super::wire::{STEP_FAILED, StepEnd, StepEnded, StepFailed, WORKER_STOPPED};
+use super::{
+    json::SagaJson,
+    wire::{STEP_FAILED, StepEnd, StepEnded, StepFailed, WORKER_STOPPED},
+};
 use crate::{context::ActivityEnd, payload};
 
 /// What came of an activity.
@@ -51,9 +54,9 @@ pub(super) fn read(converter: &PayloadConverter, end: ActivityEnd, budget: Optio
     }
 }
 
-fn success(end: Result<StepEnd, impl std::fmt::Display>) -> Verdict {
+fn success(end: Result<SagaJson<StepEnd>, PayloadConversionError>) -> Verdict {
     match end {
-        Ok(StepEnd { end, output, attempts }) => {
+        Ok(SagaJson(StepEnd { end, output, attempts })) => {
             let output = || output.unwrap_or_else(|| serde_json::value::RawValue::NULL.to_owned());
             let ended = match end {
                 StepEnded::Done => Ended::Done(output()),

@@ -12,19 +12,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use temporalio_workflow::common::{
     data_converters::{
-        GenericPayloadConverter as _, PayloadConversionError, SerializationContext,
-        TemporalDeserializable, TemporalSerializable,
+        PayloadConversionError, SerializationContext, TemporalDeserializable, TemporalSerializable,
     },
     protos::temporal::api::common::v1::Payload,
 };
 
-use super::limits::SagaLimits;
+use super::{json::SagaJson, limits::SagaLimits};
 
 /// The form that this version writes.
 pub(super) const FORMAT: u32 = 1;
 
 /// Most bytes of an activity's input, and of a workflow's. The server's limit is 2 MiB.
 pub(super) const MAX_CALL_BYTES: usize = 2 * 1024 * 1024 - 64 * 1024;
+
+/// Most bytes that a saga's activities are sent in all, before its steps are refused and its undos are told no more than
+/// their own step's output. The server ends a workflow whose history has 50 MiB, and nothing of it is undone then.
+pub(super) const MAX_SENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Type of the failure of a step, an undo or a probe.
 pub(super) const STEP_FAILED: &str = "SagaStepFailed";
@@ -53,7 +56,8 @@ impl TemporalDeserializable for SagaInput {
         ctx: &SerializationContext<'_>,
         payload: Payload,
     ) -> Result<Self, PayloadConversionError> {
-        let start = ctx.converter.from_payload::<Start>(ctx, payload);
+        let start = SagaJson::<Start>::from_payload(ctx, payload);
+        let start = start.map(|SagaJson(start)| start);
         Ok(Self(start.map_err(|error| format!("this is no input for a saga: {error}"))))
     }
 
@@ -71,7 +75,7 @@ impl TemporalSerializable for SagaInput {
         ctx: &SerializationContext<'_>,
     ) -> Result<Payload, PayloadConversionError> {
         let start = self.0.as_ref().map_err(|_| PayloadConversionError::WrongEncoding)?;
-        ctx.converter.to_payload(ctx, start)
+        SagaJson(start).to_payload(ctx)
     }
 }
 
@@ -137,6 +141,7 @@ pub(super) struct StepFailed {
 }
 
 /// What an attempt tells the next one of the same activity, in the details of its heartbeats.
+#[cfg(feature = "worker")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Beat {
     /// All attempts up to this one knew that they had no effect.

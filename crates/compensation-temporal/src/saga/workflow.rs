@@ -8,7 +8,10 @@ use temporalio_workflow::{
     common::error::ApplicationFailure, workflow, workflow_methods,
 };
 
-use super::{drive, order::SagaOrder, report::SagaReport, steering::Steering, wire::SagaInput};
+use super::{
+    drive, json::SagaJson, order::SagaOrder, report::SagaReport, steering::Steering,
+    wire::SagaInput,
+};
 
 /// Type of the failure of a saga that was undone because a step failed. Its details are a [`SagaReport`].
 pub const COMPENSATED: &str = "SagaCompensated";
@@ -24,7 +27,7 @@ const DEFECT: &str = "SagaDefect";
 
 /// The workflow that runs a saga. `SagaWorker` registers it, and `TemporalSagas` starts it.
 ///
-/// It closes as *completed* with a [`SagaReport`] for its result; as *failed* with a failure of type [`COMPENSATED`] or
+/// It closes as *completed* with a [`SagaReport`] (as JSON) for its result; as *failed* with a failure of type [`COMPENSATED`] or
 /// [`ABANDONED`] that has the report for its details; or as *cancelled*, undone because somebody asked for it, with the
 /// report for its details. A stuck saga stays open and waits for an update `order`. The query `report` tells how it
 /// stands.
@@ -43,17 +46,17 @@ impl SagaWorkflow {
 
     /// Runs the saga.
     #[run(name = "CompensationSaga")]
-    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<SagaReport> {
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<SagaJson<SagaReport>> {
         let steering = ctx.state(|this| this.steering.clone());
         let steering = steering.map_err(|why| fails(BAD_INPUT, why, None))?;
         let ended = drive::drive(&*ctx, &steering).await;
         let report = steering.borrow().report();
         match ended {
-            Ok(Status::Completed) => Ok(report),
+            Ok(Status::Completed) => Ok(SagaJson(report)),
             Ok(Status::Compensated)
                 if steering.borrow().recalled || ctx.cancellation_token().is_cancelled() =>
             {
-                Err(WorkflowTermination::cancelled_with_details(report))
+                Err(WorkflowTermination::cancelled_with_details(SagaJson(report)))
             }
             Ok(status) => {
                 let kind = if status == Status::Abandoned { ABANDONED } else { COMPENSATED };
@@ -66,8 +69,8 @@ impl SagaWorkflow {
 
     /// How the saga stands.
     #[query]
-    pub fn report(&self, _: &WorkflowContextView) -> Option<SagaReport> {
-        self.steering.as_ref().ok().map(|steering| steering.borrow().report())
+    pub fn report(&self, _: &WorkflowContextView) -> SagaJson<Option<SagaReport>> {
+        SagaJson(self.steering.as_ref().ok().map(|steering| steering.borrow().report()))
     }
 
     /// Takes an order: to cancel, retry, skip, mark as done or abandon.
@@ -75,9 +78,9 @@ impl SagaWorkflow {
     pub fn order(
         &mut self,
         _: &mut SyncWorkflowContext<Self>,
-        order: SagaOrder,
+        order: SagaJson<SagaOrder>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.steering.as_ref().map_err(String::clone)?.borrow_mut().order(&order)?;
+        self.steering.as_ref().map_err(String::clone)?.borrow_mut().order(&order.0)?;
         Ok(())
     }
 
@@ -86,9 +89,9 @@ impl SagaWorkflow {
     fn check(
         &self,
         _: &WorkflowContextView,
-        order: &SagaOrder,
+        order: &SagaJson<SagaOrder>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.steering.as_ref().map_err(String::clone)?.borrow().check(order)?;
+        self.steering.as_ref().map_err(String::clone)?.borrow().check(&order.0)?;
         Ok(())
     }
 }
@@ -96,7 +99,7 @@ impl SagaWorkflow {
 fn fails(kind: &str, why: String, report: Option<SagaReport>) -> WorkflowTermination {
     let failure = ApplicationFailure::builder(why).type_name(kind.to_owned()).non_retryable(true);
     WorkflowTermination::from(match report {
-        Some(report) => failure.details(report).build(),
+        Some(report) => failure.details(SagaJson(report)).build(),
         None => failure.build(),
     })
 }

@@ -43,6 +43,20 @@ async fn typed_outputs_are_read_by_the_handles_of_the_definition() {
 }
 
 #[tokio::test]
+async fn numbers_that_a_tree_of_json_has_no_room_for_come_out_as_they_were() {
+    let mut saga = Saga::<u128>::builder("large");
+    let same = saga
+        .step("same", |cx: StepContext<u128>| async move { Ok::<_, StepError>(*cx.input()) })
+        .no_undo("a number")
+        .add();
+    let saga = saga.build().expect("a sound saga");
+    let id = SagaId::random();
+    let _worker = Worker::hosting(id.as_str(), [saga.clone().into()]);
+    let outcome = sagas(id.as_str()).await.run(saga, &id, &u128::MAX).await.expect("it runs");
+    assert_eq!(outcome.output(&same), Some(u128::MAX));
+}
+
+#[tokio::test]
 async fn a_failure_at_each_step_undoes_what_came_before_it() {
     let cases: [(&str, &[&str], &[&str]); 3] = [
         ("car", &[], &["car failed", "hotel waiting", "flight waiting"]),

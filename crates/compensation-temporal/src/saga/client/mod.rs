@@ -26,6 +26,7 @@ use temporalio_common::{
 };
 
 use super::{
+    json::SagaJson,
     limits::SagaLimits,
     names,
     report::SagaReport,
@@ -246,7 +247,7 @@ async fn is_open(id: &SagaId, handle: &Handle) -> Result<bool, SagasError> {
 /// The report of a saga whose workflow has closed, or will.
 async fn closed(id: &SagaId, handle: &Handle) -> Result<Report, SagasError> {
     let error = match handle.get_result(WorkflowGetResultOptions::default()).await {
-        Ok(report) => return read(id, &report),
+        Ok(SagaJson(report)) => return read(id, &report),
         Err(error) => error,
     };
     match error {
@@ -254,8 +255,8 @@ async fn closed(id: &SagaId, handle: &Handle) -> Result<Report, SagasError> {
             IncomingError::Application(said)
                 if matches!(said.type_name(), Some(COMPENSATED | ABANDONED)) =>
             {
-                match said.details::<SagaReport>() {
-                    Ok(Some(report)) => read(id, &report),
+                match said.details::<SagaJson<SagaReport>>() {
+                    Ok(Some(SagaJson(report))) => read(id, &report),
                     Ok(None) => Err(unreadable(id, "its failure has no report".to_owned())),
                     Err(error) => Err(unreadable(id, error.to_string())),
                 }
@@ -263,7 +264,7 @@ async fn closed(id: &SagaId, handle: &Handle) -> Result<Report, SagasError> {
             other => Err(unreadable(id, format!("its workflow failed: {other}"))),
         },
         WorkflowGetResultError::Cancelled { details } => match details.deserialize() {
-            Ok(report) => read(id, &report),
+            Ok(SagaJson(report)) => read(id, &report),
             Err(error) => Err(unreadable(id, error.to_string())),
         },
         WorkflowGetResultError::Terminated { .. } => {
@@ -281,8 +282,8 @@ async fn closed(id: &SagaId, handle: &Handle) -> Result<Report, SagasError> {
 async fn query(id: &SagaId, handle: &Handle) -> Result<SagaReport, SagasError> {
     let answer = handle.query(SagaWorkflow::report, (), WorkflowQueryOptions::default());
     match clock::within(clock::PATIENCE, answer).await {
-        Some(Ok(Some(report))) => Ok(report),
-        Some(Ok(None)) => Err(unreadable(id, "its input is no saga".to_owned())),
+        Some(Ok(SagaJson(Some(report)))) => Ok(report),
+        Some(Ok(SagaJson(None))) => Err(unreadable(id, "its input is no saga".to_owned())),
         Some(Err(WorkflowQueryError::NotFound(_))) => Err(SagasError::NotFound(id.clone())),
         Some(Err(WorkflowQueryError::PayloadConversion(error))) => {
             Err(unreadable(id, error.to_string()))

@@ -6,6 +6,7 @@ use temporalio_client::{WorkflowExecuteUpdateOptions, errors::WorkflowUpdateErro
 
 use super::{SagasError, TemporalSagas, clock, is_open};
 use crate::saga::{
+    json::SagaJson,
     order::{SagaOrder, Verb},
     workflow::SagaWorkflow,
 };
@@ -64,7 +65,7 @@ impl TemporalSagas {
     async fn order(&self, id: &SagaId, order: SagaOrder) -> Result<(), SagasError> {
         let handle = self.handle(id);
         let options = WorkflowExecuteUpdateOptions::default();
-        let answer = handle.execute_update(SagaWorkflow::order, order, options);
+        let answer = handle.execute_update(SagaWorkflow::order, SagaJson(order), options);
         match clock::within(clock::PATIENCE, answer).await {
             Some(Ok(())) => Ok(()),
             Some(Err(WorkflowUpdateError::Failed(failure))) => {

@@ -19,6 +19,7 @@ use temporalio_sdk::{
 
 use super::{clock, host::Host};
 use crate::saga::{
+    json::SagaJson,
     names,
     wire::{Beat, STEP_FAILED, StepCall, StepEnd, StepEnded, StepFailed, WORKER_STOPPED},
 };
@@ -40,8 +41,8 @@ pub(super) fn register(host: &Arc<Host>, options: &mut WorkerOptions) {
 struct Step(String);
 
 impl ActivityDefinition for Step {
-    type Input = StepCall;
-    type Output = StepEnd;
+    type Input = SagaJson<StepCall>;
+    type Output = SagaJson<StepEnd>;
 
     fn name(&self) -> &str {
         &self.0
@@ -65,11 +66,11 @@ impl ExecutableActivity for Step {
     fn execute(
         host: Option<Arc<Host>>,
         ctx: ActivityContext,
-        call: StepCall,
-    ) -> BoxFuture<'static, Result<StepEnd, ActivityError>> {
+        SagaJson(call): SagaJson<StepCall>,
+    ) -> BoxFuture<'static, Result<SagaJson<StepEnd>, ActivityError>> {
         async move {
             match host {
-                Some(host) => attempt(&host, &ctx, call).await,
+                Some(host) => attempt(&host, &ctx, call).await.map(SagaJson),
                 None => Err(ActivityError::from(std::io::Error::other("no definitions"))),
             }
         }

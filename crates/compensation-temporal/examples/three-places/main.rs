@@ -2,9 +2,9 @@
 //!
 //! `three-places process|sqlite|temporal [failing]` books a trip there; `three-places worker` does the work for
 //! Temporal. See the README for the server.
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
 
-use std::{env, error::Error};
+use std::{env, error::Error, process::ExitCode};
 
 use compensation::{Engine, Outcome, Saga, SagaId, StepContext, StepError, UndoContext};
 use compensation_sqlite::SqliteRepository;
@@ -49,7 +49,17 @@ fn trip() -> Result<Saga<Request>, Box<dyn Error>> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let args: Vec<_> = env::args().skip(1).collect();
     let args: Vec<_> = args.iter().map(String::as_str).collect();
     let (place, seats) = match args[..] {

@@ -4,7 +4,7 @@ mod clock;
 mod error;
 mod orders;
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use compensation::{AnySaga, Outcome, Report, SagaId, Status};
 use futures_util::StreamExt as _;
@@ -74,7 +74,7 @@ impl TemporalSagas {
         let connected = clock::within(clock::PATIENCE, Connection::connect(options)).await;
         let connection = connected
             .ok_or_else(|| unreachable(format!("no answer within {:?}", clock::PATIENCE)))?
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|error| unreachable(root(&error)))?;
         let client = Client::new(connection, ClientOptions::new("default").build())
             .map_err(|error| unreachable(error.to_string()))?;
         Ok(Self::new(client, queue))
@@ -236,6 +236,15 @@ impl TemporalSagas {
         }
         Ok(())
     }
+}
+
+/// What lies at the bottom of an error. The SDK's own texts say less.
+fn root(error: &dyn Error) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root.to_string()
 }
 
 async fn is_open(id: &SagaId, handle: &Handle) -> Result<bool, SagasError> {

@@ -119,3 +119,107 @@ fn interrupted(attempts: u32) -> Verdict {
 fn ended(failure: Failure, attempts: u32) -> Verdict {
     Verdict { what: What::Ended(Ended::Failed(failure)), attempts, stopped: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use compensation::Certainty;
+    use temporalio_workflow::common::{
+        data_converters::{ActivityExecutionDecodeHint, DataConverter, SerializationContextData},
+        protos::temporal::api::{
+            common::v1::Payload,
+            enums::v1::{RetryState as ProtoRetryState, TimeoutType as ProtoTimeoutType},
+            failure::v1::{
+                ActivityFailureInfo, ApplicationFailureInfo, Failure as ProtoFailure,
+                TimeoutFailureInfo, failure::FailureInfo,
+            },
+        },
+    };
+
+    use super::*;
+
+    fn proto(message: &str, info: FailureInfo) -> ProtoFailure {
+        ProtoFailure {
+            message: message.to_owned(),
+            failure_info: Some(info),
+            ..ProtoFailure::default()
+        }
+    }
+
+    /// The end of an activity whose last attempt failed so.
+    fn failed(cause: FailureInfo) -> ActivityEnd {
+        let info = ActivityFailureInfo {
+            retry_state: ProtoRetryState::MaximumAttemptsReached.into(),
+            ..ActivityFailureInfo::default()
+        };
+        let mut failure = proto("activity failed", FailureInfo::ActivityFailureInfo(info));
+        failure.cause = Some(Box::new(proto("so", cause)));
+        let hint = ActivityExecutionDecodeHint::new(false);
+        let data = SerializationContextData::None;
+        let decoded = DataConverter::default().to_error(&data, failure, hint);
+        Err(Box::new(decoded.expect("a plain failure")))
+    }
+
+    fn timed_out(kind: ProtoTimeoutType) -> ActivityEnd {
+        failed(FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo {
+            timeout_type: kind.into(),
+            ..TimeoutFailureInfo::default()
+        }))
+    }
+
+    fn said(kind: &str) -> ActivityEnd {
+        failed(FailureInfo::ApplicationFailureInfo(ApplicationFailureInfo {
+            r#type: kind.to_owned(),
+            ..ApplicationFailureInfo::default()
+        }))
+    }
+
+    /// In a word, and the attempts that are known of.
+    fn verdict(end: ActivityEnd, budget: Option<u32>) -> (&'static str, u32) {
+        let Verdict { what, attempts, .. } = read(&PayloadConverter::default(), end, budget);
+        let word = match what {
+            What::Interrupted => "interrupted",
+            What::Ended(Ended::Failed(failure)) => match failure.certainty() {
+                Certainty::NotDone => "not done",
+                Certainty::Unknown => "unknown",
+            },
+            What::Ended(_) => "ended",
+        };
+        (word, attempts)
+    }
+
+    #[test]
+    fn an_attempt_that_no_worker_took_is_not_done_where_there_was_no_other() {
+        let nobody = || timed_out(ProtoTimeoutType::ScheduleToStart);
+        assert_eq!(verdict(nobody(), Some(1)), ("not done", 0));
+        assert_eq!(verdict(nobody(), Some(3)), ("unknown", 2));
+        assert_eq!(verdict(nobody(), None), ("unknown", 0));
+    }
+
+    #[test]
+    fn a_type_that_no_worker_has_is_not_done_where_there_was_no_other_attempt() {
+        assert_eq!(verdict(said("NotFoundError"), Some(1)), ("not done", 1));
+        assert_eq!(verdict(said("NotFoundError"), Some(2)), ("unknown", 2));
+    }
+
+    #[test]
+    fn a_dead_worker_and_a_stopped_one_have_interrupted_the_attempt() {
+        let silent = timed_out(ProtoTimeoutType::Heartbeat);
+        assert_eq!(verdict(silent, Some(1)), ("interrupted", 1));
+        assert_eq!(verdict(said(WORKER_STOPPED), Some(1)), ("interrupted", 1));
+    }
+
+    #[test]
+    fn a_late_attempt_and_one_that_fails_in_a_way_of_its_own_may_have_had_their_effect() {
+        let late = timed_out(ProtoTimeoutType::StartToClose);
+        assert_eq!(verdict(late, Some(1)), ("unknown", 1));
+        assert_eq!(verdict(said("Surprise"), Some(1)), ("unknown", 1));
+        // A failure without the details that belong to it.
+        assert_eq!(verdict(said(STEP_FAILED), Some(1)), ("unknown", 1));
+    }
+
+    #[test]
+    fn a_result_that_can_t_be_read_is_of_unknown_outcome() {
+        let nonsense = Payload { data: b"nonsense".to_vec(), ..Payload::default() };
+        assert_eq!(verdict(Ok(nonsense), Some(1)), ("unknown", 1));
+    }
+}

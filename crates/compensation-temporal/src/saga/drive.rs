@@ -16,7 +16,7 @@ use compensation::{
     remote::Ended,
 };
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
-use temporalio_workflow::{WorkflowCancellationToken, WorkflowContext};
+use temporalio_workflow::WorkflowCancellationToken;
 
 use super::{
     act,
@@ -30,17 +30,6 @@ use crate::{
     context::{ActivityEnd, SagaContext},
     payload,
 };
-
-/// Where a saga's workflow shows how it stands.
-pub(super) trait Shows: SagaContext {
-    fn show(&self, details: String);
-}
-
-impl<W: 'static> Shows for WorkflowContext<W> {
-    fn show(&self, details: String) {
-        self.set_current_details(details);
-    }
-}
 
 /// An activity in flight, or the wait before one.
 struct Running {
@@ -67,7 +56,7 @@ struct Drive<'a, C> {
 ///
 /// # Errors
 /// What the machine refused: a defect of this library.
-pub(super) async fn drive<C: Shows>(
+pub(super) async fn drive<C: SagaContext>(
     ctx: &C,
     steering: &Rc<RefCell<Steering>>,
 ) -> Result<Status, Illegal> {
@@ -95,7 +84,7 @@ pub(super) async fn drive<C: Shows>(
     }
 }
 
-impl<C: Shows> Drive<'_, C> {
+impl<C: SagaContext> Drive<'_, C> {
     fn start_what_may(&mut self) -> Result<(), Illegal> {
         loop {
             let next = self.steering.borrow_mut().course.next();

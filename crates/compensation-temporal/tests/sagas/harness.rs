@@ -211,7 +211,10 @@ async fn replay(handle: &WorkflowHandle<Client, SagaWorkflow>, name: &str) {
     let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
     replayer.replay_workflow(history).await.expect("the same commands as the first time");
     if let Ok(directory) = env::var(RECORD) {
-        let test = std::thread::current().name().unwrap_or(name).replace("::", "-");
+        // By cargo-nextest a test runs on the main thread, under a name in the environment.
+        let test = env::var("NEXTEST_TEST_NAME").ok();
+        let test = test.or_else(|| std::thread::current().name().map(str::to_owned));
+        let test = test.as_deref().unwrap_or(name).replace("::", "-");
         let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
         let json = history.to_json().await.expect("JSON");
         let path = Path::new(&directory).join(format!("{test}.json"));

@@ -6,6 +6,7 @@ mod cancels;
 mod cost;
 mod endings;
 mod harness;
+#[allow(dead_code, reason = "it serves the tests of the manager too")]
 #[path = "../server/ledger.rs"]
 mod ledger;
 mod losses;

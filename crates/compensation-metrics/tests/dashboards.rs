@@ -3,8 +3,6 @@
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
 
 use compensation_metrics::METRICS;
 use serde_json::Value;

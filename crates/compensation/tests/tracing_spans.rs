@@ -1,5 +1,7 @@
 //! The spans that a saga leaves in `tracing`.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, Mutex};
 
 use compensation::{RetryPolicy, Saga, StepContext, StepError, UndoContext};

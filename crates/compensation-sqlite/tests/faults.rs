@@ -164,6 +164,31 @@ async fn one_write_that_is_refused_does_not_fail_its_neighbours() {
 }
 
 #[tokio::test]
+async fn a_commit_that_fails_acknowledges_nothing_and_fails_nobody_else() {
+    let folder = tempdir().expect("a directory");
+    let path = folder.path().join("sagas.db");
+    let store = SqliteRepository::open(&path).expect("a store");
+    // What the trigger writes is found wanting at the end of the transaction, and no sooner.
+    Connection::open(&path)
+        .expect("a connection")
+        .execute_batch(
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY);
+             CREATE TABLE child (parent REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);
+             CREATE TRIGGER fails AFTER INSERT ON saga WHEN new.id LIKE 'bad%'
+             BEGIN INSERT INTO child VALUES (1); END",
+        )
+        .expect("a trigger");
+    let (one, bad, two) = tokio::join!(
+        store.create(saga("one", String::new())),
+        store.create(saga("bad", String::new())),
+        store.create(saga("two", String::new())),
+    );
+    assert_eq!(bad.expect_err("nothing was committed").kind(), ErrorKind::Permanent);
+    assert!(matches!((one, two), (Ok(Created::New(_)), Ok(Created::New(_)))));
+    assert_eq!(ids(&store).await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_missing_entry_is_noticed() {
     let folder = tempdir().expect("a directory");
     let path = folder.path().join("sagas.db");

@@ -11,7 +11,7 @@ use super::Fixture;
 
 /// One test's store, with one owner at hand.
 pub(super) struct Kit {
-    fixture: Box<dyn Fixture>,
+    pub(super) fixture: Box<dyn Fixture>,
     pub(super) store: Arc<dyn Repository>,
 }
 

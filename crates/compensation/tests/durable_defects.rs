@@ -7,8 +7,8 @@ mod durable;
 use std::time::Duration;
 
 use compensation::{
-    Outcome, Saga, Status, StepContext, StepError,
-    repository::{MemoryRepository, Query, Repository},
+    EngineError, Outcome, Saga, Status, StepContext, StepError, Timestamp,
+    repository::{Append, Entry, Head, MemoryRepository, Query, Repository},
 };
 use durable::{Does, Gate, World, id, life, on};
 
@@ -202,4 +202,34 @@ fn many_wide_stages_are_walked_through() {
     let trip = trip.build().expect("a sound saga");
     assert!(life(run(&data, trip)).is_completed());
     drop(world);
+}
+
+#[test]
+fn an_end_that_the_journal_does_not_bear_out_is_told_and_not_waited_for() {
+    let (data, world, gate) = (MemoryRepository::new(), World::default(), Gate::new());
+    world.tell("b", Does::Waits(gate.clone()));
+    life(async {
+        let trip = world.chain("trip", &["a", "b"]);
+        let engine = on(&data).register(trip).start().await.expect("start");
+        engine.start("trip", id("1"), &1).await.expect("started");
+        gate.reached(1).await;
+    });
+    life(async {
+        // A file that was put together from two backups: the head is a later one's.
+        let other = data.another_owner();
+        other.recover().await.expect("a recovery");
+        let saga = other.claim(1).await.expect("a claim").remove(0);
+        let entry = Entry { at: Timestamp::from_millis(0), body: "[]".to_owned() };
+        let head = Head { status: Status::Completed, reason: None };
+        let seq = saga.journal.len() as u32;
+        other.append(Append { key: saga.key, seq, entry, head }).await.expect("an entry");
+        let engine = on(&data).register(world.chain("trip", &["a", "b"])).start().await;
+        let error = engine.expect("start").wait(&id("1")).await.expect_err("a contradiction");
+        assert!(matches!(error, EngineError::Held { .. }), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "saga `1` can't be run: the store says that it is completed, and its journal that it is \
+             running"
+        );
+    });
 }

@@ -25,6 +25,14 @@ impl Kit {
         self.fixture.open()
     }
 
+    /// Lets the repository go, and opens it again.
+    pub(super) fn reopened(self) -> Self {
+        let Self { fixture, records } = self;
+        drop(records);
+        let records = fixture.open();
+        Self { fixture, records }
+    }
+
     pub(super) async fn save(&self, record: UndoRecord) -> UndoRecord {
         self.records.save(record).await.expect("a save")
     }

@@ -22,6 +22,7 @@
 //! }
 //! ```
 
+mod crowd;
 mod ending;
 mod kit;
 mod listing;
@@ -79,6 +80,13 @@ pub fn trials<F: Fixture>(
     store: &str,
     make: impl Fn() -> F + Clone + Send + 'static,
 ) -> Vec<Trial> {
-    let tests = [saving::TESTS, marking::TESTS, reading::TESTS, listing::TESTS, ending::TESTS];
+    let tests = [
+        saving::TESTS,
+        marking::TESTS,
+        reading::TESTS,
+        listing::TESTS,
+        ending::TESTS,
+        crowd::TESTS,
+    ];
     suite::trials(store, &tests, move || Kit::new(make()))
 }

@@ -284,6 +284,16 @@ pub(super) fn report(saga: &StoredSaga) -> Result<Report, EngineError> {
         id: saga.summary.id.clone(),
         reason: unreadable.to_string(),
     })?;
+    // Both are written at once. Where they part, entries are lost: nobody drives it, and nobody may guess.
+    let (head, journal) = (saga.summary.head.status, told.machine.status());
+    if head.is_final() && head != journal {
+        return Err(EngineError::Held {
+            id: saga.summary.id.clone(),
+            reason: format!(
+                "the store says that it is {head}, and its journal that it is {journal}"
+            ),
+        });
+    }
     // Parked by an engine: the head says so, the journal does not.
     let held = saga.summary.head.status == Status::Stuck && told.machine.status().is_open();
     let held = held.then(|| saga.summary.head.reason.clone().unwrap_or_default());

@@ -2,13 +2,13 @@
 //! explains; what they return is of no interest. Each is a target of libFuzzer, and of the short run of `./test`.
 
 // The program `compensation` has no library: its sources are compiled here as they are.
-#[allow(dead_code, reason = "only what reads input is called here")]
+#[allow(dead_code, unused_imports, reason = "only what reads input is called here")]
 #[path = "../../crates/compensation-cli/src/args.rs"]
 mod args;
-#[allow(dead_code, reason = "only what reads input is called here")]
+#[allow(dead_code, unused_imports, reason = "only what reads input is called here")]
 #[path = "../../crates/compensation-cli/src/exec/mod.rs"]
 mod exec;
-#[allow(dead_code, reason = "only what reads input is called here")]
+#[allow(dead_code, unused_imports, reason = "only what reads input is called here")]
 #[path = "../../crates/compensation-cli/src/file/mod.rs"]
 mod file;
 

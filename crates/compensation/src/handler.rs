@@ -41,7 +41,7 @@ pub(crate) enum Attempted {
     Waited,
 }
 
-type Run = Box<dyn Fn(Attempt) -> Attempting + Send + Sync>;
+pub(crate) type Run = Box<dyn Fn(Attempt) -> Attempting + Send + Sync>;
 
 /// What the builder takes for an output: it must be written down and read back.
 pub trait Value: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
@@ -198,6 +198,7 @@ impl Edits {
 }
 
 /// One attempt at one step.
+#[derive(Clone)]
 pub(crate) struct Attempt {
     pub(crate) scope: Arc<Scope>,
     /// As they were when it started; nearly always there are none.

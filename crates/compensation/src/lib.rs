@@ -91,6 +91,7 @@ mod error;
 mod event;
 mod handler;
 mod id;
+pub mod intercept;
 pub mod machine;
 mod outcome;
 mod plan;

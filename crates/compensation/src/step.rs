@@ -207,7 +207,7 @@ impl Attempt {
         })
     }
 
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.scope.plan.steps.get(usize::from(self.step)).map_or("", |step| &step.name)
     }
 

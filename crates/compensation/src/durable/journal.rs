@@ -145,6 +145,8 @@ async fn persist(desk: &Desk, of: &Subject, append: Append) -> Result<(), Reposi
         let news = News::StoreFailing { message: error.to_string() };
         desk.observers.tell(of, Timestamp::now(), news);
         tokio::select! {
+            // In a fixed order, so that what happens can be repeated.
+            biased;
             () = clock::sleep(pauses.wait(failures)) => {}
             // One last try, then give up. (An engine that is gone never closes: keep trying.)
             Ok(_) = closing.wait_for(|closing| *closing) => {}

@@ -90,6 +90,8 @@ async fn pause(turn: &mut Option<Turn>) -> Option<OwnedSemaphorePermit> {
         return None;
     };
     let place = tokio::select! {
+        // In a fixed order, so that what happens can be repeated.
+        biased;
         () = clock::sleep(SWEEP) => return None,
         place = waiting => place,
     };

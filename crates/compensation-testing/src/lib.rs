@@ -36,6 +36,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod activity;
+pub mod checker;
 mod clock;
 pub mod conformance;
 mod faulty;

@@ -1,0 +1,234 @@
+//! Plays one schedule: processes that start and die, an operator who orders, and the end.
+
+use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use compensation::{
+    Engine, EngineError, Order, Outcome, Report, Saga, SagaId, Status, Value,
+    repository::MemoryRepository,
+};
+
+use super::{
+    hook::Hook,
+    line::{Line, Names},
+    log::What,
+    schedule::{Moment, Schedule, Verb},
+    stage::Stage,
+    store::Store,
+};
+use crate::clock;
+
+/// From the death of a process to the next one.
+const RESTART: Duration = Duration::from_millis(10);
+
+/// A saga that goes on for longer than this never ends.
+const ENDS_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Tries of whoever starts the saga, should the store refuse.
+const STARTS: u32 = 10;
+
+/// What is put to the test.
+pub(super) struct Subject<W, I> {
+    pub(super) world: Box<dyn Fn(&Line) -> W>,
+    pub(super) saga: Box<dyn Fn(&W) -> Saga<I>>,
+    pub(super) input: I,
+    pub(super) names: Names,
+}
+
+/// How one run went.
+pub(super) struct Played<W> {
+    pub(super) stage: Stage,
+    pub(super) world: W,
+    /// `None`: it did not end.
+    pub(super) report: Option<Report>,
+    pub(super) error: Option<String>,
+}
+
+impl<W, I: Value> Subject<W, I> {
+    /// Runs the saga on a virtual clock of its own.
+    pub(super) fn play(&self, schedule: &Schedule, told: bool) -> std::io::Result<Played<W>> {
+        // Waits have a random part: the same one each time.
+        fastrand::seed(7);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        Ok(runtime.block_on(self.run(schedule, told)))
+    }
+
+    async fn run(&self, schedule: &Schedule, told: bool) -> Played<W> {
+        let names = self.names.clone();
+        // The plan is the same whatever the world; the stage needs it, and the world needs the stage.
+        let before = Stage::new(&Schedule::default(), Arc::new(empty()), false);
+        let plan = (self.saga)(&(self.world)(&Line::new(names.clone(), before))).plan().clone();
+        let stage = Stage::new(schedule, Arc::new(plan), told);
+        let world = (self.world)(&Line::new(names, stage.clone()));
+        let saga = (self.saga)(&world);
+        let ended = clock::within(ENDS_WITHIN, self.lives(&stage, &saga)).await;
+        let (report, error) = match ended {
+            Some(Ok(report)) => (Some(report), None),
+            Some(Err(error)) => (None, Some(error.to_string())),
+            None => (None, None),
+        };
+        if let Some(report) = &report {
+            stage.state().watch.ended(report);
+            stage.note(What::Stands(report.status()));
+        }
+        Played { stage, world, report, error }
+    }
+
+    async fn lives(&self, stage: &Stage, saga: &Saga<I>) -> Result<Report, EngineError> {
+        let data = MemoryRepository::new();
+        let report = loop {
+            let life = stage.begin(data.another_owner());
+            let hook = Hook { stage: stage.clone(), life };
+            let store = Store { stage: stage.clone(), life };
+            let engine = Engine::open(store).register(saga.intercepted(Arc::new(hook)));
+            let lived = async {
+                let engine = engine.start().await?;
+                self.live(stage, saga.name(), &engine).await
+            };
+            match unless_dead(stage, life, lived).await {
+                Some(ended) => break ended?,
+                None => clock::sleep(RESTART).await,
+            }
+        };
+        // What is late comes still.
+        while stage.state().late > 0 {
+            stage.changed().await;
+        }
+        Ok(report)
+    }
+
+    /// One life of the process.
+    async fn live(
+        &self,
+        stage: &Stage,
+        name: &str,
+        engine: &Engine,
+    ) -> Result<Report, EngineError> {
+        let id = id();
+        let mut refused = 0;
+        loop {
+            let operator = operate(stage, engine, &id);
+            let outcome = match first(engine.run(name, id.clone(), &self.input), operator).await {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    refused += 1;
+                    if refused == STARTS {
+                        return Err(error);
+                    }
+                    // Whoever started it tries again; so does the engine, if the saga is there.
+                    clock::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+            };
+            let Outcome::Stuck(report) = outcome else { return Ok(outcome.report().clone()) };
+            let stuck = {
+                let mut state = stage.state();
+                state.stuck += 1;
+                state.stuck
+            };
+            stage.note(What::Stands(Status::Stuck));
+            stage.moment(Moment::Stuck(stuck));
+            let orders = std::mem::take(&mut stage.state().orders);
+            let mut changed = false;
+            for verb in orders {
+                changed |= order(stage, engine, &id, verb).await;
+            }
+            if !changed {
+                return Ok(report);
+            }
+            // An order that ends the saga leaves nothing to drive.
+            if let Ok(report) = engine.report(&id).await
+                && report.status().is_final()
+            {
+                return Ok(report);
+            }
+        }
+    }
+}
+
+fn empty() -> compensation::Plan {
+    compensation::Plan {
+        saga: String::new(),
+        version: 0,
+        parallel: 1,
+        on_undo_failure: compensation::machine::OnUndoFailure::Continue,
+        steps: Vec::new(),
+        source: None,
+    }
+}
+
+#[allow(clippy::expect_used, reason = "the text is a sound id")]
+fn id() -> SagaId {
+    SagaId::new("checked").expect("a sound id")
+}
+
+/// Gives the orders that are due while the saga runs. Never ends.
+async fn operate(stage: &Stage, engine: &Engine, id: &SagaId) {
+    loop {
+        let orders = std::mem::take(&mut stage.state().orders);
+        for verb in orders {
+            order(stage, engine, id, verb).await;
+        }
+        stage.changed().await;
+    }
+}
+
+/// Gives an order: to every step that is parked, or to the first one where none is. Says whether any was
+/// taken.
+async fn order(stage: &Stage, engine: &Engine, id: &SagaId, verb: Verb) -> bool {
+    let order = || Order::new("operator", "the schedule says so");
+    let Ok(report) = engine.report(id).await else { return false };
+    let mut steps: Vec<_> = report.parked().map(|(step, _)| step.to_owned()).collect();
+    if steps.is_empty() || matches!(verb, Verb::Cancel | Verb::Abandon) {
+        steps = report.steps().take(1).map(|(step, _)| step.to_owned()).collect();
+    }
+    let mut taken = false;
+    for step in steps {
+        let done = match verb {
+            Verb::Cancel => engine.cancel(id, order()).await,
+            Verb::Retry => engine.retry(id, &step, order()).await,
+            Verb::Skip => engine.skip(id, &step, order()).await,
+            Verb::Done => engine.mark_done(id, &step, None, order()).await,
+            Verb::Abandon => engine.abandon(id, order()).await,
+        };
+        taken |= done.is_ok();
+        let step = match verb {
+            Verb::Cancel | Verb::Abandon => None,
+            _ => report.plan().find(&step),
+        };
+        let refused = done.err().map(|error| error.to_string());
+        stage.note(What::Ordered { verb, step, refused });
+    }
+    taken
+}
+
+/// The first of the two; the second has no end.
+async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = ()>) -> T {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    std::future::poll_fn(|cx| {
+        let polled = one.as_mut().poll(cx);
+        if polled.is_pending() {
+            let _ = other.as_mut().poll(cx);
+        }
+        polled
+    })
+    .await
+}
+
+/// `None`: the process died before.
+async fn unless_dead<T>(stage: &Stage, life: u32, lived: impl Future<Output = T>) -> Option<T> {
+    let mut lived = pin!(lived);
+    std::future::poll_fn(|cx| {
+        if !stage.is_alive(life) {
+            return Poll::Ready(None);
+        }
+        stage.wakes(cx.waker());
+        match lived.as_mut().poll(cx) {
+            Poll::Ready(ended) if stage.is_alive(life) => Poll::Ready(Some(ended)),
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending if stage.is_alive(life) => Poll::Pending,
+            Poll::Pending => Poll::Ready(None),
+        }
+    })
+    .await
+}

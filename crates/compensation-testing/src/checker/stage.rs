@@ -1,0 +1,285 @@
+//! What all that takes part in one run shares: the faults still to come, what has been counted, who is alive,
+//! and the log. Everything happens on one thread; the lock is for the types' sake.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+};
+
+use compensation::{Plan, repository::MemoryRepository};
+use tokio::sync::Notify;
+
+use super::{
+    log::{Entry, What},
+    schedule::{Fault, Hit, How, Moment, Schedule, Site, SiteKind, Verb, WriteHow},
+    watch::Watch,
+};
+use crate::clock::{self, Instant};
+
+/// One run's shared state. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Stage(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    /// Told of deaths and orders.
+    changed: Notify,
+    plan: Arc<Plan>,
+    begun: Instant,
+}
+
+pub(super) struct State {
+    faults: Vec<Planted>,
+    pub(super) counts: Vec<Count>,
+    pub(super) writes: u32,
+    pub(super) stuck: u32,
+    /// The number of this life of the process, and its store; `None` once it is dead.
+    pub(super) life: u32,
+    owner: Option<Arc<MemoryRepository>>,
+    wakers: Vec<Waker>,
+    /// Which function is being polled, and whether a fault befell it.
+    current: Option<Site>,
+    /// Calls that come late and have not come yet.
+    pub(super) late: u32,
+    pub(super) orders: Vec<Verb>,
+    pub(super) log: Vec<Entry>,
+    pub(super) watch: Watch,
+    /// Whether texts are kept for people.
+    pub(super) told: bool,
+    /// Whether this run had one that never heals.
+    pub(super) for_ever: bool,
+}
+
+struct Planted {
+    fault: Fault,
+    hit: bool,
+}
+
+/// How often something was called, and the most awaits of one call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count {
+    pub(super) site: Site,
+    pub(super) calls: u32,
+    pub(super) awaits: u32,
+}
+
+impl Stage {
+    pub(super) fn new(schedule: &Schedule, plan: Arc<Plan>, told: bool) -> Self {
+        let faults = schedule.0.iter().map(|&fault| Planted { fault, hit: false }).collect();
+        let state = State {
+            faults,
+            counts: Vec::new(),
+            writes: 0,
+            stuck: 0,
+            life: 0,
+            owner: None,
+            wakers: Vec::new(),
+            current: None,
+            late: 0,
+            orders: Vec::new(),
+            log: Vec::new(),
+            watch: Watch::new(&plan),
+            told,
+            for_ever: false,
+        };
+        Self(Arc::new(Inner {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            plan,
+            begun: clock::now(),
+        }))
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.0.plan
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // A panic of the user's never happens while it is held.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds of the virtual clock since the run began.
+    pub(super) fn at(&self) -> u64 {
+        u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn note(&self, what: What) {
+        let at = self.at();
+        self.state().log.push(Entry { at, what });
+    }
+
+    /// Resolves once something may have changed since it was first polled.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    pub(super) fn wake(&self) {
+        self.0.changed.notify_one();
+    }
+
+    /// A process starts, with a store of its own.
+    pub(super) fn begin(&self, owner: MemoryRepository) -> u32 {
+        let life = {
+            let mut state = self.state();
+            state.life += 1;
+            state.owner = Some(Arc::new(owner));
+            state.watch.begin();
+            state.life
+        };
+        self.note(What::Begins(life));
+        life
+    }
+
+    /// The process dies: it does nothing more, and the store knows that it is gone.
+    pub(super) fn die(&self) {
+        let (owner, wakers) = {
+            let mut state = self.state();
+            (state.owner.take(), std::mem::take(&mut state.wakers))
+        };
+        if owner.is_some() {
+            self.note(What::Dies);
+        }
+        drop(owner);
+        wakers.into_iter().for_each(Waker::wake);
+        self.wake();
+    }
+
+    /// The store of that life, while it lasts.
+    pub(super) fn owner(&self, life: u32) -> Option<Arc<MemoryRepository>> {
+        let state = self.state();
+        state.owner.clone().filter(|_| state.life == life)
+    }
+
+    pub(super) fn is_alive(&self, life: u32) -> bool {
+        let state = self.state();
+        state.life == life && state.owner.is_some()
+    }
+
+    /// Whose death is to be told.
+    pub(super) fn wakes(&self, waker: &Waker) {
+        let mut state = self.state();
+        if !state.wakers.iter().any(|known| known.will_wake(waker)) {
+            state.wakers.push(waker.clone());
+        }
+    }
+
+    /// Counts a call. Says its number, and what befalls it.
+    pub(super) fn called(&self, site: Site) -> (u32, Option<How>) {
+        let mut state = self.state();
+        let nth = state.count(site, 0);
+        let mut befalls = None;
+        let State { faults, for_ever, .. } = &mut *state;
+        for planted in faults {
+            if let Fault::Call(hit) = planted.fault
+                && hit.befalls(site, nth)
+                && befalls.is_none()
+            {
+                planted.hit = true;
+                *for_ever |= hit.times == super::schedule::FOR_EVER;
+                befalls = Some(hit.how);
+            }
+        }
+        (nth, befalls)
+    }
+
+    /// Keeps the number of awaits of a call.
+    pub(super) fn awaited(&self, site: Site, awaits: u32) {
+        let mut state = self.state();
+        if let Some(count) = state.counts.iter_mut().find(|count| count.site == site) {
+            count.awaits = count.awaits.max(awaits);
+        }
+    }
+
+    /// Counts a write. Says its number, and what befalls it.
+    pub(super) fn writes(&self) -> (u32, Option<WriteHow>) {
+        let mut state = self.state();
+        state.writes += 1;
+        let nth = state.writes;
+        let mut befalls = None;
+        for planted in &mut state.faults {
+            match planted.fault {
+                Fault::Write { nth: at, how } if at == nth && befalls.is_none() => {
+                    planted.hit = true;
+                    befalls = Some(how);
+                }
+                _ => {}
+            }
+        }
+        (nth, befalls)
+    }
+
+    /// Gives out the orders of that moment.
+    pub(super) fn moment(&self, now: Moment) {
+        let mut state = self.state();
+        let State { faults, orders, .. } = &mut *state;
+        let mut some = false;
+        for planted in faults {
+            if let Fault::Order { at, verb } = planted.fault
+                && at == now
+            {
+                planted.hit = true;
+                orders.push(verb);
+                some = true;
+            }
+        }
+        drop(state);
+        if some {
+            self.wake();
+        }
+    }
+
+    /// The faults that came to pass.
+    pub(super) fn hits(&self) -> Vec<Fault> {
+        let state = self.state();
+        state.faults.iter().filter(|planted| planted.hit).map(|planted| planted.fault).collect()
+    }
+
+    /// Polls something of the user's as the doing of that site.
+    pub(super) fn doing<T>(&self, site: Site, work: impl FnOnce() -> T) -> T {
+        struct Back<'a>(&'a Stage, Option<Site>);
+        impl Drop for Back<'_> {
+            fn drop(&mut self) {
+                self.0.state().current = self.1;
+            }
+        }
+        let before = self.state().current.replace(site);
+        let _back = Back(self, before);
+        work()
+    }
+
+    /// A fault befell a call over the line: whoever makes it may fail for that.
+    pub(super) fn excuse_caller(&self) {
+        let mut state = self.state();
+        if let Some(site) = state.current {
+            state.watch.excuse(site);
+        }
+    }
+}
+
+impl State {
+    /// One more call of that site.
+    fn count(&mut self, site: Site, awaits: u32) -> u32 {
+        match self.counts.iter_mut().find(|count| count.site == site) {
+            Some(count) => {
+                count.calls += 1;
+                count.calls
+            }
+            None => {
+                self.counts.push(Count { site, calls: 1, awaits });
+                1
+            }
+        }
+    }
+
+    pub(super) fn calls(&self, kind: SiteKind, index: u16) -> u32 {
+        let site = Site { kind, index };
+        self.counts.iter().find(|count| count.site == site).map_or(0, |count| count.calls)
+    }
+}
+
+impl Hit {
+    fn befalls(&self, site: Site, nth: u32) -> bool {
+        self.site == site && nth >= self.nth && nth - self.nth < self.times
+    }
+}

@@ -167,9 +167,9 @@ impl One {
     }
 
     fn has_limit(&self) -> bool {
-        let Some(step) = self.stage.plan().steps.get(usize::from(self.site.index)) else {
-            return false;
-        };
+        let index = usize::from(self.site.index);
+        let step = self.stage.plan().and_then(|plan| plan.steps.get(index));
+        let Some(step) = step else { return false };
         match (self.call.part(), &step.undo) {
             (Part::Undo, UndoPlan::Run { timeout_ms, .. }) => timeout_ms.is_some(),
             (Part::Undo, UndoPlan::None { .. }) => false,

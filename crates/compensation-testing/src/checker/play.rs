@@ -23,6 +23,9 @@ const RESTART: Duration = Duration::from_millis(10);
 /// A saga that goes on for longer than this never ends.
 const ENDS_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// More than one saga needs, and few to hand out and back.
+const PLACES: usize = 4;
+
 /// Tries of whoever starts the saga, should the store refuse.
 const STARTS: u32 = 10;
 
@@ -44,6 +47,12 @@ pub(super) struct Played<W> {
 }
 
 impl<W, I: Value> Subject<W, I> {
+    /// A world that nothing has happened to.
+    pub(super) fn fresh(&self) -> W {
+        let nobody = Stage::new(&Schedule::default(), false);
+        (self.world)(&Line::new(self.names.clone(), nobody))
+    }
+
     /// Runs the saga on a virtual clock of its own.
     pub(super) fn play(&self, schedule: &Schedule, told: bool) -> std::io::Result<Played<W>> {
         // Waits have a random part: the same one each time.
@@ -55,12 +64,10 @@ impl<W, I: Value> Subject<W, I> {
 
     async fn run(&self, schedule: &Schedule, told: bool) -> Played<W> {
         let names = self.names.clone();
-        // The plan is the same whatever the world; the stage needs it, and the world needs the stage.
-        let before = Stage::new(&Schedule::default(), Arc::new(empty()), false);
-        let plan = (self.saga)(&(self.world)(&Line::new(names.clone(), before))).plan().clone();
-        let stage = Stage::new(schedule, Arc::new(plan), told);
+        let stage = Stage::new(schedule, told);
         let world = (self.world)(&Line::new(names, stage.clone()));
         let saga = (self.saga)(&world);
+        stage.plays(saga.plan());
         let ended = clock::within(ENDS_WITHIN, self.lives(&stage, &saga)).await;
         let (report, error) = match ended {
             Some(Ok(report)) => (Some(report), None),
@@ -80,7 +87,7 @@ impl<W, I: Value> Subject<W, I> {
             let life = stage.begin(data.another_owner());
             let hook = Hook { stage: stage.clone(), life };
             let store = Store { stage: stage.clone(), life };
-            let engine = Engine::open(store).register(saga.intercepted(Arc::new(hook)));
+            let engine = Engine::open(store).max_concurrent(PLACES).register(saga.intercepted(Arc::new(hook)));
             let lived = async {
                 let engine = engine.start().await?;
                 self.live(stage, saga.name(), &engine).await
@@ -143,17 +150,6 @@ impl<W, I: Value> Subject<W, I> {
                 return Ok(report);
             }
         }
-    }
-}
-
-fn empty() -> compensation::Plan {
-    compensation::Plan {
-        saga: String::new(),
-        version: 0,
-        parallel: 1,
-        on_undo_failure: compensation::machine::OnUndoFailure::Continue,
-        steps: Vec::new(),
-        source: None,
     }
 }
 

@@ -30,7 +30,7 @@ impl Site {
 }
 
 /// What befalls a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum How {
     /// Not called; an error that says so and that trying again does not help.
     Refuse,
@@ -57,7 +57,7 @@ pub(super) enum How {
 }
 
 /// What befalls a write of the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum WriteHow {
     /// The process dies before it takes effect.
     DieBefore,
@@ -89,7 +89,7 @@ impl WriteHow {
 }
 
 /// What an operator orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Verb {
     Cancel,
     Retry,
@@ -104,7 +104,7 @@ impl Verb {
 }
 
 /// When an operator orders it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Moment {
     /// Once the so-manieth write is done.
     Write(u32),
@@ -113,7 +113,7 @@ pub(super) enum Moment {
 }
 
 /// A call that is hit: its number from 1, how many in a row, and by what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Hit {
     pub(super) site: Site,
     pub(super) nth: u32,
@@ -125,7 +125,7 @@ pub(super) struct Hit {
 /// So many times in a row that no budget outlasts it.
 pub(super) const FOR_EVER: u32 = u32::MAX;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Fault {
     Call(Hit),
     Write { nth: u32, how: WriteHow },

@@ -2,7 +2,7 @@
 //! and the log. Everything happens on one thread; the lock is for the types' sake.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::Waker,
 };
 
@@ -24,7 +24,8 @@ struct Inner {
     state: Mutex<State>,
     /// Told of deaths and orders.
     changed: Notify,
-    plan: Arc<Plan>,
+    /// Set before anything is called.
+    plan: OnceLock<Plan>,
     begun: Instant,
 }
 
@@ -64,7 +65,7 @@ pub(super) struct Count {
 }
 
 impl Stage {
-    pub(super) fn new(schedule: &Schedule, plan: Arc<Plan>, told: bool) -> Self {
+    pub(super) fn new(schedule: &Schedule, told: bool) -> Self {
         let faults = schedule.0.iter().map(|&fault| Planted { fault, hit: false }).collect();
         let state = State {
             faults,
@@ -78,20 +79,27 @@ impl Stage {
             late: 0,
             orders: Vec::new(),
             log: Vec::new(),
-            watch: Watch::new(&plan),
+            watch: Watch::default(),
             told,
             for_ever: false,
         };
         Self(Arc::new(Inner {
             state: Mutex::new(state),
             changed: Notify::new(),
-            plan,
+            plan: OnceLock::new(),
             begun: clock::now(),
         }))
     }
 
-    pub(super) fn plan(&self) -> &Arc<Plan> {
-        &self.0.plan
+    /// Which saga is run.
+    pub(super) fn plays(&self, plan: &Plan) {
+        self.state().watch = Watch::new(plan);
+        // Said once.
+        let _ = self.0.plan.set(plan.clone());
+    }
+
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        self.0.plan.get()
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

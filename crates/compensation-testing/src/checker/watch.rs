@@ -30,6 +30,7 @@ pub(super) struct Own {
     pub(super) failed: Option<String>,
 }
 
+#[derive(Default)]
 pub(super) struct Watch {
     steps: Vec<Step>,
     /// For each step, all that come after it, directly or not.

@@ -76,7 +76,7 @@ impl<W, I: Value> Subject<W, I> {
         };
         if let Some(report) = &report {
             stage.state().watch.ended(report);
-            stage.note(What::Stands(report.status()));
+            stage.stands(report.status());
         }
         Played { stage, world, report, error }
     }
@@ -114,8 +114,16 @@ impl<W, I: Value> Subject<W, I> {
         let id = id();
         let mut refused = 0;
         loop {
-            let operator = operate(stage, engine, &id);
-            let outcome = match first(engine.run(name, id.clone(), &self.input), operator).await {
+            let ended = async {
+                // The first process starts it. Whoever comes later goes on, if it is there.
+                match engine.finish(&id).await {
+                    Err(EngineError::NotFound(_)) => {
+                        engine.run(name, id.clone(), &self.input).await
+                    }
+                    ended => ended,
+                }
+            };
+            let outcome = match first(ended, operate(stage, engine, &id)).await {
                 Ok(outcome) => outcome,
                 Err(error) => {
                     refused += 1;
@@ -133,7 +141,7 @@ impl<W, I: Value> Subject<W, I> {
                 state.stuck += 1;
                 state.stuck
             };
-            stage.note(What::Stands(Status::Stuck));
+            stage.stands(Status::Stuck);
             stage.moment(Moment::Stuck(stuck));
             let orders = std::mem::take(&mut stage.state().orders);
             let mut changed = false;

@@ -6,12 +6,12 @@ use std::{
     task::Waker,
 };
 
-use compensation::{Plan, repository::MemoryRepository};
+use compensation::{Plan, Status, repository::MemoryRepository};
 use tokio::sync::Notify;
 
 use super::{
     log::{Entry, What},
-    schedule::{Fault, Hit, How, Moment, Schedule, Site, SiteKind, Verb, WriteHow},
+    schedule::{Fault, Hit, How, Moment, Schedule, Site, Verb, WriteHow},
     watch::Watch,
 };
 use crate::clock::{self, Instant};
@@ -117,6 +117,17 @@ impl Stage {
         self.state().log.push(Entry { at, what });
     }
 
+    /// How the saga stands, said once where nothing has happened since.
+    pub(super) fn stands(&self, status: Status) {
+        let said = match self.state().log.last() {
+            Some(Entry { what: What::Stands(last), .. }) => *last == status,
+            _ => false,
+        };
+        if !said {
+            self.note(What::Stands(status));
+        }
+    }
+
     /// Resolves once something may have changed since it was first polled.
     pub(super) async fn changed(&self) {
         self.0.changed.notified().await;
@@ -175,7 +186,7 @@ impl Stage {
     /// Counts a call. Says its number, and what befalls it.
     pub(super) fn called(&self, site: Site) -> (u32, Option<How>) {
         let mut state = self.state();
-        let nth = state.count(site, 0);
+        let nth = state.count(site);
         let mut befalls = None;
         let State { faults, for_ever, .. } = &mut *state;
         for planted in faults {
@@ -267,22 +278,17 @@ impl Stage {
 
 impl State {
     /// One more call of that site.
-    fn count(&mut self, site: Site, awaits: u32) -> u32 {
+    fn count(&mut self, site: Site) -> u32 {
         match self.counts.iter_mut().find(|count| count.site == site) {
             Some(count) => {
                 count.calls += 1;
                 count.calls
             }
             None => {
-                self.counts.push(Count { site, calls: 1, awaits });
+                self.counts.push(Count { site, calls: 1, awaits: 0 });
                 1
             }
         }
-    }
-
-    pub(super) fn calls(&self, kind: SiteKind, index: u16) -> u32 {
-        let site = Site { kind, index };
-        self.counts.iter().find(|count| count.site == site).map_or(0, |count| count.calls)
     }
 }
 

@@ -48,7 +48,10 @@ fn an_undo_that_must_not_run_twice_is_found() {
 }
 
 /// A room that the given undo cancels.
-fn room(hotel: &Hotel, cancel: fn(&mut Books, &str, Option<u32>) -> Result<(), StepError>) -> Saga<u32> {
+fn room(
+    hotel: &Hotel,
+    cancel: fn(&mut Books, &str, Option<u32>) -> Result<(), StepError>,
+) -> Saga<u32> {
     let mut trip = Saga::builder("trip");
     trip.step("room", action(hotel, book))
         .undo(undo(hotel, cancel))

@@ -208,7 +208,8 @@ impl<W, I: Value> Run<'_, W, I> {
         let mut known = Known::default();
         let mut most = self.play(&Schedule::default(), false)?;
         let mut singles = Vec::new();
-        for fault in faults.all(&most) {
+        let first = if check.bound == Bound::Nothing { Vec::new() } else { faults.all(&most) };
+        for fault in first {
             let schedule = Schedule::default().with(fault);
             if known.add(&schedule) {
                 let seen = self.play(&schedule, false)?;
@@ -218,7 +219,7 @@ impl<W, I: Value> Run<'_, W, I> {
         }
         for (schedule, seen) in &singles {
             let further = match check.bound {
-                Bound::Singles => Vec::new(),
+                Bound::Nothing | Bound::Singles => Vec::new(),
                 Bound::Deaths => faults.further(seen),
                 Bound::Pairs => faults.all(seen),
             };
@@ -227,7 +228,8 @@ impl<W, I: Value> Run<'_, W, I> {
             }
         }
         let sites = most.sites(&faults);
-        let lots = Lots { faults: &faults, sites, writes: most.writes };
+        // As long forward as back.
+        let lots = Lots { faults: &faults, sites, writes: 2 * most.writes };
         for nth in 0..check.by_lot {
             // Seeds in a row must not share schedules.
             let seed = check.seed.wrapping_mul(0x2545_f491_4f6c_dd1d).wrapping_add(nth);

@@ -18,6 +18,8 @@ const BY_LOT: u32 = 6;
 /// How far a [`Check`](super::Check) goes before it draws lots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bound {
+    /// The run without faults.
+    Nothing,
     /// Every single fault.
     Singles,
     /// And each of them together with a death at every write, with every fault of an undo or a probe that it

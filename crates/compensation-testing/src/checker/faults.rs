@@ -2,9 +2,7 @@
 
 use compensation::{Plan, UndoPlan};
 
-use super::schedule::{
-    FOR_EVER, Fault, Hit, How, Moment, Site, SiteKind, Verb, WriteHow,
-};
+use super::schedule::{FOR_EVER, Fault, Hit, How, Moment, Site, SiteKind, Verb, WriteHow};
 
 /// A kind of fault, to be left out with [`Check::without`](super::Check::without).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use compensation::{
-    Part, StepError, UndoPlan,
+    StepError,
     intercept::{Call, Ended, Intercept, Intercepted},
 };
 
@@ -40,7 +40,15 @@ impl Intercept for Hook {
             let (nth, how) = stage.called(site);
             stage.state().watch.begins(site);
             stage.note(What::Called { site, nth, how });
-            let told = Told { stage: stage.clone(), life, site, nth, ended: false };
+            let told = Told {
+                stage: stage.clone(),
+                life,
+                site,
+                nth,
+                slow: how.is_some(),
+                begun: stage.at(),
+                ended: false,
+            };
             let one = One { stage, life, site, call };
             let ended = one.befall(how).await;
             told.end(&ended);
@@ -55,6 +63,9 @@ struct Told {
     life: u32,
     site: Site,
     nth: u32,
+    /// It may miss its time limit without being to blame.
+    slow: bool,
+    begun: u64,
     ended: bool,
 }
 
@@ -87,8 +98,17 @@ impl Drop for Told {
         if std::thread::panicking() {
             self.stage.state().watch.failed(self.site, "a panic");
             self.say(Answer::Panicked);
+        } else if self
+            .stage
+            .limit(self.site)
+            .is_some_and(|limit| self.begun + limit <= self.stage.at())
+        {
+            if !self.slow {
+                self.stage.state().watch.failed(self.site, "no answer within its time limit");
+            }
+            self.say(Answer::TimedOut);
         } else {
-            self.stage.state().watch.failed(self.site, "no answer within its time limit");
+            // Its driver has ended: the store refused what it had to write.
             self.say(Answer::Dropped);
         }
     }
@@ -117,7 +137,7 @@ impl One {
             }
             How::Hang => {
                 let ended = self.call().await;
-                if self.has_limit() {
+                if self.stage.limit(self.site).is_some() {
                     return pending().await;
                 }
                 clock::sleep(HANGS).await;
@@ -163,17 +183,6 @@ impl One {
         match ended.error() {
             Some(_) => ended,
             None => self.fail(StepError::unknown(why)),
-        }
-    }
-
-    fn has_limit(&self) -> bool {
-        let index = usize::from(self.site.index);
-        let step = self.stage.plan().and_then(|plan| plan.steps.get(index));
-        let Some(step) = step else { return false };
-        match (self.call.part(), &step.undo) {
-            (Part::Undo, UndoPlan::Run { timeout_ms, .. }) => timeout_ms.is_some(),
-            (Part::Undo, UndoPlan::None { .. }) => false,
-            _ => step.timeout_ms.is_some(),
         }
     }
 

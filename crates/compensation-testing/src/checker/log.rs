@@ -14,12 +14,28 @@ pub(super) enum What {
     /// A process, by its number.
     Begins(u32),
     Dies,
-    Called { site: Site, nth: u32, how: Option<How> },
+    Called {
+        site: Site,
+        nth: u32,
+        how: Option<How>,
+    },
     /// A call that was late is made now.
     Comes(Site),
-    Answered { site: Site, nth: u32, answer: Answer },
-    Wrote { nth: u32, how: Option<WriteHow>, body: Option<String> },
-    Ordered { verb: Verb, step: Option<u16>, refused: Option<String> },
+    Answered {
+        site: Site,
+        nth: u32,
+        answer: Answer,
+    },
+    Wrote {
+        nth: u32,
+        how: Option<WriteHow>,
+        body: Option<String>,
+    },
+    Ordered {
+        verb: Verb,
+        step: Option<u16>,
+        refused: Option<String>,
+    },
     Stands(Status),
 }
 
@@ -29,6 +45,8 @@ pub(super) enum Answer {
     NotDone,
     Failed(String),
     Panicked,
-    /// Dropped: a time limit, or a cut.
+    /// Dropped at its time limit.
+    TimedOut,
+    /// Dropped with its driver.
     Dropped,
 }

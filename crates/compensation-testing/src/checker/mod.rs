@@ -23,4 +23,3 @@ pub use explore::Bound;
 pub use faults::Kind;
 pub use judge::Ending;
 pub use line::{Line, LineError};
-

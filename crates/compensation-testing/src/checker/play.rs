@@ -57,8 +57,10 @@ impl<W, I: Value> Subject<W, I> {
     pub(super) fn play(&self, schedule: &Schedule, told: bool) -> std::io::Result<Played<W>> {
         // Waits have a random part: the same one each time.
         fastrand::seed(7);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()?;
         Ok(runtime.block_on(self.run(schedule, told)))
     }
 
@@ -87,7 +89,9 @@ impl<W, I: Value> Subject<W, I> {
             let life = stage.begin(data.another_owner());
             let hook = Hook { stage: stage.clone(), life };
             let store = Store { stage: stage.clone(), life };
-            let engine = Engine::open(store).max_concurrent(PLACES).register(saga.intercepted(Arc::new(hook)));
+            let engine = Engine::open(store)
+                .max_concurrent(PLACES)
+                .register(saga.intercepted(Arc::new(hook)));
             let lived = async {
                 let engine = engine.start().await?;
                 self.live(stage, saga.name(), &engine).await

@@ -6,12 +6,12 @@ use std::{
     task::Waker,
 };
 
-use compensation::{Plan, Status, repository::MemoryRepository};
+use compensation::{Plan, Status, UndoPlan, repository::MemoryRepository};
 use tokio::sync::Notify;
 
 use super::{
     log::{Entry, What},
-    schedule::{Fault, Hit, How, Moment, Schedule, Site, Verb, WriteHow},
+    schedule::{Fault, Hit, How, Moment, Schedule, Site, SiteKind, Verb, WriteHow},
     watch::Watch,
 };
 use crate::clock::{self, Instant};
@@ -98,8 +98,14 @@ impl Stage {
         let _ = self.0.plan.set(plan.clone());
     }
 
-    pub(super) fn plan(&self) -> Option<&Plan> {
-        self.0.plan.get()
+    /// The time limit of that function, in milliseconds.
+    pub(super) fn limit(&self, site: Site) -> Option<u64> {
+        let step = self.0.plan.get()?.steps.get(usize::from(site.index))?;
+        match (site.kind, &step.undo) {
+            (SiteKind::Action | SiteKind::Probe, _) => step.timeout_ms,
+            (SiteKind::Undo, UndoPlan::Run { timeout_ms, .. }) => *timeout_ms,
+            _ => None,
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -8,8 +8,8 @@ use std::{
 use compensation::{
     SagaId, Timestamp,
     repository::{
-        Acquired, Append, Counts, Created, ErrorKind, Letter, MemoryRepository, NewSaga, Page, Pending, Posted,
-        Query, Reply, Repository, RepositoryError, SagaKey, StoredSaga,
+        Acquired, Append, Counts, Created, ErrorKind, Letter, MemoryRepository, NewSaga, Page,
+        Pending, Posted, Query, Reply, Repository, RepositoryError, SagaKey, StoredSaga,
     },
 };
 

@@ -91,7 +91,8 @@ fn answer_text(answer: &Answer) -> String {
         Answer::NotDone => "nothing was done".to_owned(),
         Answer::Failed(why) => format!("fails: {why}"),
         Answer::Panicked => "panics".to_owned(),
-        Answer::Dropped => "dropped at its time limit".to_owned(),
+        Answer::TimedOut => "dropped at its time limit".to_owned(),
+        Answer::Dropped => "dropped".to_owned(),
     }
 }
 

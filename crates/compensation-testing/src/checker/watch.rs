@@ -1,7 +1,10 @@
 //! The library's own promises, watched while a saga runs: what is recorded as done never runs again, undos in
 //! reverse, nothing undone after the pivot, never forward after turning back, and no error lost.
 
-use compensation::{Plan, Report, UndoPlan};
+use compensation::{
+    Plan, PlanStep, Report, UndoPlan,
+    machine::{OnUndoFailure, UnknownPolicy},
+};
 use serde::Deserialize;
 
 use super::schedule::{Site, SiteKind};
@@ -36,6 +39,8 @@ pub(super) struct Watch {
     /// For each step, all that come after it, directly or not.
     dependents: Vec<Vec<u16>>,
     undoable: Vec<bool>,
+    /// An unknown outcome of its action may wait for a person, and then holds no other undo up.
+    may_park: Vec<bool>,
     pivot: Option<u16>,
     turned_back: bool,
     /// The pivot is done.
@@ -77,6 +82,7 @@ impl Watch {
                 .iter()
                 .map(|step| matches!(step.undo, UndoPlan::Run { .. }))
                 .collect(),
+            may_park: plan.steps.iter().map(|step| may_park(plan, step)).collect(),
             pivot: plan.steps.iter().position(|step| step.pivot).map(|step| step as u16),
             turned_back: false,
             committed: false,
@@ -135,7 +141,8 @@ impl Watch {
     fn is_owed(&self, step: u16) -> bool {
         let index = usize::from(step);
         self.steps.get(index).is_some_and(|step| {
-            let may = step.started && !step.failed;
+            let parked = step.tainted && !step.done && self.may_park[index];
+            let may = step.started && !step.failed && !parked;
             step.acting > 0 || (may && self.undoable[index] && !step.undone && !step.given_up)
         })
     }
@@ -276,6 +283,14 @@ impl Watch {
     }
 }
 
+fn may_park(plan: &Plan, step: &PlanStep) -> bool {
+    let undone = match step.unknown {
+        None => step.idempotent,
+        Some(policy) => policy == UnknownPolicy::Undo,
+    };
+    !undone && plan.on_undo_failure == OnUndoFailure::Continue
+}
+
 fn dependents(plan: &Plan, of: usize) -> Vec<u16> {
     let mut reached = vec![false; plan.steps.len()];
     reached[of] = true;
@@ -290,5 +305,8 @@ fn dependents(plan: &Plan, of: usize) -> Vec<u16> {
             None => break,
         }
     }
-    (0..plan.steps.len()).filter(|&step| step != of && reached[step]).map(|step| step as u16).collect()
+    (0..plan.steps.len())
+        .filter(|&step| step != of && reached[step])
+        .map(|step| step as u16)
+        .collect()
 }

@@ -61,9 +61,12 @@ impl Broken {
 
 type Look<W> = Box<dyn Fn(&W, &Ending<'_>) -> Result<(), String>>;
 
+/// How often an effect is there.
+type Tally<W> = Box<dyn Fn(&W) -> i64>;
+
 /// All that is to hold.
 pub(super) struct Judge<W> {
-    pub(super) effects: Vec<(String, Box<dyn Fn(&W) -> i64>)>,
+    pub(super) effects: Vec<(String, Tally<W>)>,
     pub(super) always: Vec<(String, Look<W>)>,
     /// The undo of the first comes before that of the second.
     pub(super) orders: Vec<(String, String)>,

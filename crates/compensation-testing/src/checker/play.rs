@@ -29,10 +29,12 @@ const PLACES: usize = 4;
 /// Tries of whoever starts the saga, should the store refuse.
 const STARTS: u32 = 10;
 
+type Definition<W, I> = Box<dyn Fn(&W) -> Saga<I>>;
+
 /// What is put to the test.
 pub(super) struct Subject<W, I> {
     pub(super) world: Box<dyn Fn(&Line) -> W>,
-    pub(super) saga: Box<dyn Fn(&W) -> Saga<I>>,
+    pub(super) saga: Definition<W, I>,
     pub(super) input: I,
     pub(super) names: Names,
 }
@@ -105,7 +107,22 @@ impl<W, I: Value> Subject<W, I> {
         while stage.state().late > 0 {
             stage.changed().await;
         }
+        self.look_back(stage, data, &report).await;
         Ok(report)
+    }
+
+    /// What was told is what is recorded, and nothing is left to drive.
+    async fn look_back(&self, stage: &Stage, data: MemoryRepository, told: &Report) {
+        let engine = Engine::open(data).without_recovery().start().await;
+        let Ok(engine) = engine else { return };
+        let recorded = engine.report(&id()).await.map(|report| report.status());
+        if recorded.as_ref().ok() != Some(&told.status()) {
+            let status = told.status();
+            let broken =
+                format!("the caller was told {status:?}, and the record says {recorded:?}");
+            stage.state().watch.broken.push(broken);
+        }
+        engine.drain().await;
     }
 
     /// One life of the process.
@@ -139,27 +156,24 @@ impl<W, I: Value> Subject<W, I> {
                     continue;
                 }
             };
-            let Outcome::Stuck(report) = outcome else { return Ok(outcome.report().clone()) };
-            let stuck = {
-                let mut state = stage.state();
-                state.stuck += 1;
-                state.stuck
-            };
-            stage.stands(Status::Stuck);
-            stage.moment(Moment::Stuck(stuck));
+            if let Outcome::Stuck(_) = outcome {
+                let stuck = {
+                    let mut state = stage.state();
+                    state.stuck += 1;
+                    state.stuck
+                };
+                stage.stands(Status::Stuck);
+                stage.moment(Moment::Stuck(stuck));
+            }
+            // Also those that came too late for a saga that was running: a completed one may be cancelled.
             let orders = std::mem::take(&mut stage.state().orders);
             let mut changed = false;
             for verb in orders {
                 changed |= order(stage, engine, &id, verb).await;
             }
-            if !changed {
-                return Ok(report);
-            }
-            // An order that ends the saga leaves nothing to drive.
-            if let Ok(report) = engine.report(&id).await
-                && report.status().is_final()
-            {
-                return Ok(report);
+            let now = engine.report(&id).await?;
+            if now.status().is_final() || !(changed || now.status().is_open()) {
+                return Ok(now);
             }
         }
     }
@@ -199,7 +213,8 @@ async fn order(stage: &Stage, engine: &Engine, id: &SagaId, verb: Verb) -> bool 
             Verb::Done => engine.mark_done(id, &step, None, order()).await,
             Verb::Abandon => engine.abandon(id, order()).await,
         };
-        taken |= done.is_ok();
+        // An order that the store refused may have been written down.
+        taken |= matches!(done, Ok(()) | Err(EngineError::Store(_)));
         let step = match verb {
             Verb::Cancel | Verb::Abandon => None,
             _ => report.plan().find(&step),

@@ -6,6 +6,8 @@
 //! * [`CompensationRecorder`] records what ran, and asserts its order.
 //! * [`MockStep`] and [`MockCompensation`] do nothing but that; [`Mocks`] makes them.
 //! * [`TestActivity`] has an effect, so that a test sees what a saga leaves behind.
+//! * [`checker`] runs a saga of yours under every failure and crash that it knows, and prints the shortest schedule
+//!   that breaks what you promise.
 //! * [`scenarios`] are sagas that fail in every way that there is, for your own way of running them.
 //!
 //! Tests of stores:

@@ -156,6 +156,7 @@ impl<W, I: Value> Subject<W, I> {
                     continue;
                 }
             };
+            stage.state().watch.told(outcome.report());
             if let Outcome::Stuck(_) = outcome {
                 let stuck = {
                     let mut state = stage.state();

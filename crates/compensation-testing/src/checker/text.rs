@@ -169,3 +169,51 @@ pub(super) fn verb_word(verb: Verb) -> &'static str {
         Verb::Abandon => "abandon",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use compensation::{Saga, StepContext, StepError, UndoContext};
+
+    use super::*;
+    use crate::checker::faults::Faults;
+
+    fn plan(names: [&str; 2]) -> Plan {
+        let mut saga = Saga::<()>::builder("saga");
+        for name in names {
+            saga.step(name, |_: StepContext<()>| async { Ok::<_, StepError>(()) })
+                .undo(|_: UndoContext<()>, _| async { Ok::<_, StepError>(()) })
+                .add();
+        }
+        saga.build().expect("a sound saga").plan().clone()
+    }
+
+    #[test]
+    fn every_fault_is_read_back_from_its_text() {
+        // The names of the last two look the same as plain text.
+        for plan in [plan(["book car", "pay.now"]), plan(["a b", "a.b"])] {
+            let names = Names::default();
+            let line = Site { kind: SiteKind::Line, index: names.number("the bank") };
+            let faults = Faults { plan: &plan, without: &[] };
+            let mut all = Schedule(faults.of_write(7));
+            all.0.extend(faults.of_stuck(2));
+            for site in faults.sites().into_iter().chain([line]) {
+                all.0.extend(faults.of_call(site, 3, 2));
+            }
+            let speller = Speller { plan: &plan, names: &names };
+            let text = speller.write(&all);
+            assert_eq!(speller.read(&text), Ok(all), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_fault_of_the_saga_is_named() {
+        let (plan, names) = (plan(["car", "hotel"]), Names::default());
+        let speller = Speller { plan: &plan, names: &names };
+        for bad in
+            ["plane.act#1=refuse", "car.act=refuse", "car.act#1=explode", "stuck#1=die-after"]
+        {
+            let text = format!("car.act#1=refuse; {bad}");
+            assert_eq!(speller.read(&text), Err(bad.to_owned()));
+        }
+    }
+}

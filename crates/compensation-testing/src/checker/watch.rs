@@ -268,8 +268,8 @@ impl Watch {
         }
     }
 
-    /// The saga has ended.
-    pub(super) fn ended(&mut self, report: &Report) {
+    /// Whoever started it, or reads its record, is told so.
+    pub(super) fn told(&mut self, report: &Report) {
         let first = report.failures().first().map(|failure| failure.failure().message());
         if first != self.first_failure.as_deref() {
             self.broken.push(format!(
@@ -277,6 +277,11 @@ impl Watch {
                 self.first_failure
             ));
         }
+    }
+
+    /// The saga has ended.
+    pub(super) fn ended(&mut self, report: &Report) {
+        self.told(report);
         if report.status().is_open() {
             self.broken.push("the saga is still open at its end".to_owned());
         }

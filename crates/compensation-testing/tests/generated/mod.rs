@@ -234,11 +234,11 @@ fn draft(dice: &mut Dice, step: usize, linear: bool, pivot: Option<usize>) -> Dr
 /// Does it at once, or after an await and before another.
 async fn later<T>(slow: bool, work: impl FnOnce() -> T) -> T {
     if slow {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::task::yield_now().await;
     }
     let done = work();
     if slow {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::task::yield_now().await;
     }
     done
 }

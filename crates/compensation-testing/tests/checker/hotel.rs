@@ -105,7 +105,7 @@ pub(crate) fn check(saga: impl Fn(&Hotel) -> Saga<u32> + 'static) -> Check<Hotel
 #[track_caller]
 pub(crate) fn finds(file: &str, check: Check<Hotel, u32>) {
     let found = check.check().expect_err("a bug is there").to_string();
-    let path = format!("{}/tests/bugs/{file}.txt", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/tests/checker/found/{file}.txt", env!("CARGO_MANIFEST_DIR"));
     let told = std::fs::read_to_string(&path).expect("the file is there");
     assert_eq!(found, told.trim_end(), "see {path}");
 }

@@ -34,6 +34,7 @@ pub struct Call {
 
 /// How an attempt ended: with an output, which only its own saga can read, or an error.
 pub struct Ended {
+    step: StepIndex,
     part: Part,
     attempted: Attempted,
 }
@@ -73,32 +74,24 @@ impl Call {
     #[must_use]
     pub fn call(&self) -> Intercepted {
         let Some(function) = self.handlers.function(self.part) else {
-            let part = self.part;
-            return Box::pin(
-                async move { Ended::failed(part, StepError::not_done("no function")) },
-            );
+            // Only parts that there are come here.
+            let ended = self.fail(StepError::not_done("the step has no such function"));
+            return Box::pin(async move { ended });
         };
-        let (part, future) = (self.part, function(self.attempt.clone()));
-        Box::pin(async move { Ended { part, attempted: future.await } })
+        let (step, part) = (self.step(), self.part);
+        let future = function(self.attempt.clone());
+        Box::pin(async move { Ended { step, part, attempted: future.await } })
     }
 
     /// The attempt ends with that error, whatever was called.
     #[must_use]
     pub fn fail(&self, error: StepError) -> Ended {
-        Ended::failed(self.part, error)
+        let (step, part) = (self.step(), self.part);
+        Ended { step, part, attempted: failed(part, error) }
     }
 }
 
 impl Ended {
-    fn failed(part: Part, error: StepError) -> Self {
-        let attempted = match part {
-            Part::Action => Attempted::Acted(Err(error)),
-            Part::Probe => Attempted::Probed(Err(error)),
-            Part::Undo => Attempted::Undone(Err(error)),
-        };
-        Self { part, attempted }
-    }
-
     /// What the attempt failed with, if it did.
     #[must_use]
     pub fn error(&self) -> Option<&StepError> {
@@ -182,18 +175,26 @@ fn around(handlers: &Arc<Handlers>, part: Part, interceptor: &Arc<dyn Intercept>
     let (handlers, interceptor) = (handlers.clone(), interceptor.clone());
     Box::new(move |attempt| {
         let call = Call { attempt, part, handlers: handlers.clone() };
-        let interceptor = interceptor.clone();
+        let (step, interceptor) = (call.step(), interceptor.clone());
         Box::pin(async move {
             let ended = interceptor.attempt(call).await;
-            // An ending kept from another part's attempt says nothing about this one.
-            if ended.part == part { ended.attempted } else { foreign(part) }
+            // The ending of another function's attempt says nothing about this one.
+            if (ended.step, ended.part) == (step, part) {
+                ended.attempted
+            } else {
+                let error = "the interceptor answered with the ending of another function";
+                failed(part, StepError::unknown(error).terminal())
+            }
         })
     })
 }
 
-fn foreign(part: Part) -> Attempted {
-    let error = StepError::unknown("the interceptor answered with the ending of another attempt");
-    Ended::failed(part, error.terminal()).attempted
+fn failed(part: Part, error: StepError) -> Attempted {
+    match part {
+        Part::Action => Attempted::Acted(Err(error)),
+        Part::Probe => Attempted::Probed(Err(error)),
+        Part::Undo => Attempted::Undone(Err(error)),
+    }
 }
 
 impl Handlers {

@@ -9,6 +9,8 @@
 //!
 //! The file is open to other tools: the view `sagas` lists them in words.
 //!
+//! [`Barrier`] gives an action or an undo its effect once, in a transaction of your own database.
+//!
 //! [`SqliteRecords`] keeps records of undos that programs run themselves, in the same file or in another.
 //!
 //! ```
@@ -41,6 +43,7 @@
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
 
+mod barrier;
 mod commit;
 mod connection;
 mod error;
@@ -67,6 +70,7 @@ use compensation::{
     },
 };
 
+pub use barrier::Barrier;
 pub use options::SqliteOptions;
 use read::Readers;
 pub use records::SqliteRecords;

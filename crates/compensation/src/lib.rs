@@ -82,6 +82,7 @@
 //!   [`Engine::skip`], [`Engine::mark_done`], [`Engine::abandon`].
 //! * **After the [pivot](StepBuilder::pivot) nothing is undone**: what follows is retried, then parks.
 
+pub mod barrier;
 mod builder;
 mod clock;
 mod compensation_status;

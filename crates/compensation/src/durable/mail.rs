@@ -82,6 +82,7 @@ pub(super) async fn serve(engine: Weak<Inner>) {
         }
         drop(inner);
         tokio::select! {
+            biased;
             Ok(()) = changed => {}
             () = clock::sleep(LOOK) => {}
         }
@@ -199,6 +200,7 @@ async fn wait(
             return Err(EngineError::Unanswered(id.clone()));
         }
         tokio::select! {
+            biased;
             Ok(()) = changed => {}
             () = clock::sleep(LOOK_FOR_ANSWER) => waited += LOOK_FOR_ANSWER,
         }

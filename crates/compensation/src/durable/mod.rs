@@ -13,6 +13,7 @@ mod mail;
 mod mask;
 mod notice;
 mod open;
+mod prepare;
 mod preview;
 mod record;
 mod records;

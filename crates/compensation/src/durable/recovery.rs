@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::{self, Timestamp},
-    repository::StoredSaga,
+    repository::{Pending, StoredSaga},
 };
 
 /// How often an engine looks for what dead processes left.
@@ -69,6 +69,7 @@ async fn sweep(engine: Weak<Inner>) {
         if inner.is_closing() {
             return;
         }
+        let changed = inner.desk.repository.changed();
         match look(&inner, place.take()).await {
             Ok(Taken::Some) if turn.is_none() => {
                 turn = Some(Box::pin(inner.places.clone().acquire_owned()));
@@ -77,16 +78,24 @@ async fn sweep(engine: Weak<Inner>) {
             Err(error) => tracing::warn!(%error, "the store could not be swept; it is tried again"),
         }
         drop(inner);
-        place = pause(&mut turn).await;
+        place = pause(&mut turn, changed).await;
     }
 }
 
 type Turn = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
-/// Waits until it is time to look again, or there is a place for what could not be taken over.
-async fn pause(turn: &mut Option<Turn>) -> Option<OwnedSemaphorePermit> {
+/// Waits until it is time to look again, the store tells of something, or there is a place for what could not be
+/// taken over.
+async fn pause(
+    turn: &mut Option<Turn>,
+    changed: Pending<'static, ()>,
+) -> Option<OwnedSemaphorePermit> {
     let Some(waiting) = turn else {
-        clock::sleep(SWEEP).await;
+        tokio::select! {
+            biased;
+            () = clock::sleep(SWEEP) => {}
+            Ok(()) = changed => {}
+        }
         return None;
     };
     let place = tokio::select! {

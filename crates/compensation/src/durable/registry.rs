@@ -81,7 +81,7 @@ impl Registry {
 }
 
 impl Registered {
-    fn new(saga: AnySaga) -> serde_json::Result<Self> {
+    pub(super) fn new(saga: AnySaga) -> serde_json::Result<Self> {
         let text = serde_json::to_string(&*saga.0.plan)?.into();
         Ok(Self { definition: saga.0, text })
     }

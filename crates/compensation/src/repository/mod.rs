@@ -252,8 +252,9 @@ pub trait Repository: Send + Sync + 'static {
     fn withdraw(&self, key: &str) -> Pending<'_, bool>;
 
     /// Resolves when letters or answers may have come since it was called, even if it is first polled
-    /// later. A store that can't tell never resolves; the engine looks by its own clock as well. The future
-    /// keeps nothing of the store alive.
+    /// later; a store that several processes share may also tell so of sagas that wait to be claimed. A store
+    /// that can't tell never resolves; the engine looks by its own clock as well. The future keeps nothing of
+    /// the store alive.
     fn changed(&self) -> Pending<'static, ()>;
 }
 

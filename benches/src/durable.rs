@@ -30,14 +30,14 @@ const IN_FLIGHT: [usize; 4] = [1, 8, 64, 512];
 pub(crate) struct Rate {
     pub(crate) sagas: f64,
     pub(crate) per_second: f64,
-    p50: f64,
-    p99: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
     cpu_micros: f64,
 }
 
 /// Lets so many tasks do `one` after the other for a while. `one` is given a number that is never given
 /// twice.
-async fn drive<F>(
+pub(crate) async fn drive<F>(
     in_flight: usize,
     span: Duration,
     one: impl Fn(u64) -> F + Send + Sync + 'static,

@@ -9,6 +9,7 @@ mod durable;
 mod growth;
 mod in_process;
 mod machine;
+mod postgres;
 mod raw_log;
 mod records;
 mod sagas;
@@ -27,8 +28,11 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// store grows.
 #[derive(Parser)]
 struct Args {
-    /// What to measure; all of it where nothing is said.
+    /// What to measure; where nothing is said, all that needs no server.
     what: Vec<What>,
+    /// Used by the benchmark itself: the process that is measured.
+    #[arg(long, hide = true, num_args = 3, value_names = ["WHAT", "URL", "IN_FLIGHT"])]
+    worker: Option<Vec<String>>,
     /// Where the stores are put: the disk to be measured. Default: the directory for temporary files.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -47,6 +51,8 @@ enum What {
     Growth,
     Records,
     Console,
+    /// Only where it is asked for: it needs a PostgreSQL server on the machine
+    Postgres,
 }
 
 /// How much is done, and where.
@@ -68,6 +74,9 @@ impl Plan {
 
 fn main() {
     let args = Args::parse();
+    if let Some([what, url, in_flight]) = args.worker.as_deref() {
+        return postgres::work(what, url, in_flight.parse().expect("a number"));
+    }
     let plan = Plan { dir: args.dir.unwrap_or_else(std::env::temp_dir), smoke: args.smoke };
     let wanted = |what| args.what.is_empty() || args.what.contains(&what);
     let mut tables = Vec::new();
@@ -89,6 +98,9 @@ fn main() {
     }
     if wanted(What::Console) {
         add(console::measure(&plan));
+    }
+    if args.what.contains(&What::Postgres) {
+        add(postgres::measure(&plan));
     }
     if let Some(folder) = args.json.parent() {
         fs::create_dir_all(folder).expect("a directory for the figures");

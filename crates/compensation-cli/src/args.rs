@@ -2,14 +2,19 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser as _},
+};
 use compensation::{SagaId, Status};
+
+use crate::store::Db;
 
 const ENDS: &str = "\
 Exit codes: 0 completed, or done as asked; 2 bad usage or input, nothing changed; 3 failed and fully \
 compensated; 4 stuck, a person is needed; 1 anything else.";
 
-/// Sagas from YAML files, durable on SQLite: every saga completes, is undone, or says what it needs.
+/// Sagas from YAML files, durable on SQLite or PostgreSQL: every saga completes, is undone, or says what it needs.
 #[derive(Debug, Parser)]
 #[command(name = "compensation", version, after_help = ENDS)]
 pub(crate) struct Arguments {
@@ -22,15 +27,17 @@ pub(crate) struct Arguments {
 /// What every verb takes.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// The store
+    /// The store: a SQLite file, or postgres://USER@HOST/DATABASE (the password may be in PGPASSWORD)
     #[arg(
         long,
         global = true,
         env = "COMPENSATION_DB",
+        hide_env_values = true,
         default_value = "sagas.db",
-        value_name = "FILE"
+        value_name = "FILE|URL",
+        value_parser = OsStringValueParser::new().map(Db::from)
     )]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Db,
     /// Say everything as JSON, errors too
     #[arg(long, global = true)]
     pub(crate) json: bool,

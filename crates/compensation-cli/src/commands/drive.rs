@@ -111,7 +111,7 @@ pub(super) async fn result_of(
 }
 
 fn db(context: &Context) -> String {
-    print::quoted(&context.db.to_string_lossy())
+    print::quoted(&context.db.to_string())
 }
 
 /// What is said beside the result; programs get the result only.

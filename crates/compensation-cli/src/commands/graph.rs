@@ -18,9 +18,10 @@ pub(super) async fn graph(context: &Context, what: &Path, format: Format) -> Res
         let file = file::load(what, &context.runner).map_err(Error::files)?;
         return draw(context, file.saga.plan(), None, format);
     }
-    let id = what.to_str().and_then(|id| SagaId::new(id).ok()).filter(|_| context.db.is_file());
+    let id =
+        what.to_str().and_then(|id| SagaId::new(id).ok()).filter(|_| context.db.may_be_there());
     let no_such = || {
-        let (what, db) = (what.display(), context.db.display());
+        let (what, db) = (what.display(), &context.db);
         Error::input(format!("`{what}` is neither a file nor the id of a saga in {db}"))
     };
     let id = id.ok_or_else(no_such)?;

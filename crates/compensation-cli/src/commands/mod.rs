@@ -18,18 +18,19 @@ mod shell;
 mod show;
 mod watch;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     args::{Arguments, Common, Verb},
     error::{Error, Exit},
     exec::Runner,
+    store::Db,
 };
 
 /// What every verb knows.
 #[derive(Debug)]
 pub(crate) struct Context {
-    pub(crate) db: PathBuf,
+    pub(crate) db: Db,
     pub(crate) json: bool,
     pub(crate) runner: Arc<Runner>,
 }

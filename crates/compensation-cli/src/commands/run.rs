@@ -37,7 +37,7 @@ pub(super) async fn run(context: &Context, run: args::Run) -> Result<Exit, Error
 
 /// The id comes first, so that it is known whatever happens next.
 fn announce(context: &Context, saga: &str, id: &SagaId) {
-    let db = context.db.display();
+    let db = &context.db;
     let line = match context.json {
         true => json!({ "started": { "id": id, "saga": saga, "db": db.to_string() } }).to_string(),
         false => format!("saga {saga}, id {id}, in {db}"),

@@ -80,8 +80,7 @@ fn scrape(
 }
 
 fn options(context: &Context, serve: &Serve) -> Result<Options, Error> {
-    let db = std::path::absolute(&context.db).unwrap_or_else(|_| context.db.clone());
-    let mut options = Options::new().title(db.display().to_string()).drives(|plan| {
+    let mut options = Options::new().title(context.db.title()).drives(|plan| {
         let model = file::stored(plan).ok_or(
             "This saga was not made from a saga file: order it where the program that started it \
              runs",

@@ -12,7 +12,6 @@ use crate::{
     error::{Error, Exit},
     file::{self, Model},
     print::Record,
-    store,
 };
 
 pub(super) struct Session {
@@ -46,7 +45,8 @@ impl Session {
         saga: Option<AnySaga>,
         put: impl FnOnce(Arc<dyn Repository>) -> Arc<dyn Repository>,
     ) -> Result<Self, Error> {
-        let store = store::open(&context.db, create).map_err(|error| Error::unopened(&error))?;
+        let opened = context.db.open(create).await;
+        let store = opened.map_err(|error| Error::unopened(&error))?;
         let store = put(store);
         let runner = context.runner.clone();
         let mut engine = Engine::open_shared(store.clone())

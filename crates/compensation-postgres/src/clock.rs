@@ -1,0 +1,8 @@
+//! Time limits. No other file of this crate asks the time or waits for it.
+
+use std::{future::Future, time::Duration};
+
+/// What becomes of a future that may take so long; `None` where it took longer.
+pub(crate) async fn within<F: Future>(span: Duration, work: F) -> Option<F::Output> {
+    tokio::time::timeout(span, work).await.ok()
+}

@@ -46,8 +46,8 @@ fn the_page_leads_from_an_empty_database_to_three_copies_with_one_killed() {
         String::from_utf8_lossy(&ended.stderr).into_owned(),
     );
     assert!(ended.status.success(), "{said}\n{errors}");
-    assert!(said.starts_with("30 trips are ordered\nID"), "{said}");
-    for line in [" compensated |     3\n", " completed   |    27\n", "    27 |    27\n"] {
+    assert!(said.starts_with("150 trips are ordered\nID"), "{said}");
+    for line in [" compensated |    15\n", " completed   |   135\n", "   135 |   135\n"] {
         assert!(said.contains(line), "{line}: {said}");
         assert!(page.contains(line), "the page says so: {line}");
     }

@@ -3,7 +3,7 @@
 use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use compensation::{
-    Engine, EngineError, Order, Outcome, Report, Saga, SagaId, Status, Value,
+    Applied, Engine, EngineError, Order, Outcome, Report, Saga, SagaId, Status, Value,
     repository::MemoryRepository,
 };
 
@@ -215,12 +215,16 @@ async fn order(stage: &Stage, engine: &Engine, id: &SagaId, verb: Verb) -> bool 
             Verb::Abandon => engine.abandon(id, order()).await,
         };
         // An order that the store refused may have been written down.
-        taken |= matches!(done, Ok(()) | Err(EngineError::Store(_)));
+        taken |= matches!(done, Ok(Applied::Changed) | Err(EngineError::Store(_)));
         let step = match verb {
             Verb::Cancel | Verb::Abandon => None,
             _ => report.plan().find(&step),
         };
-        let refused = done.err().map(|error| error.to_string());
+        let refused = match done {
+            Ok(Applied::Changed) => None,
+            Ok(Applied::Already) => Some("it was so already".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
         stage.note(What::Ordered { verb, step, refused });
     }
     taken

@@ -30,11 +30,11 @@ async fn a_saga_that_is_called_like_a_script_is_text() {
     let browser = Browser::open().await;
     browser.go(&format!("{place}/list")).await;
     browser.says(name).await;
-    browser.find("a.saga").await.click().await.expect("a link");
+    browser.click("a.saga").await;
     browser.says("Timeline").await;
     assert!(browser.text().await.contains(name));
-    assert!(!browser.driver.title().await.expect("a title").starts_with("owned"));
-    assert!(!browser.has("img").await);
+    assert!(!browser.title().await.starts_with("owned"));
+    assert_eq!(browser.count("img").await, 0);
     browser.close().await;
 }
 
@@ -53,8 +53,8 @@ async fn a_script_within_a_page_would_not_run() {
         script.textContent = 'document.title = \"owned\"';
         document.body.append(script);
         return new Promise((done) => setTimeout(() => done(document.title), 300));";
-    let title = browser.driver.execute(inject, vec![]).await.expect("a result");
-    assert_ne!(title.json().as_str(), Some("owned"));
+    let title = browser.script(inject).await;
+    assert_ne!(title.as_str(), Some("owned"));
     browser.close().await;
 }
 
@@ -73,7 +73,7 @@ async fn a_form_on_another_site_changes_nothing() {
     let browser = Browser::open().await;
     for host in ["localhost", "127.0.0.1"] {
         browser.go(&format!("http://{host}:{port}/")).await;
-        browser.find("#go").await.click().await.expect("a button");
+        browser.click("#go").await;
         browser.says("This form was not sent by the console").await;
     }
     let report = engine.report(&id("trip-mallory")).await.expect("a report");
@@ -97,7 +97,7 @@ async fn a_page_can_not_be_framed_or_read_by_another_site() {
     let browser = Browser::open().await;
     browser.go(&format!("http://127.0.0.1:{port}/")).await;
     browser.says("refused").await;
-    browser.find("#frame").await.enter_frame().await.expect("a frame");
+    browser.enter_frame("#frame").await;
     assert!(!browser.text().await.contains("trip-mallory"));
     browser.close().await;
 }
@@ -134,8 +134,8 @@ async fn a_console_with_a_token_asks_for_it_and_goes_on_where_one_wanted_to() {
     browser.fill("#token", TOKEN).await;
     browser.press("Log in").await;
     browser.says("its undo failed").await;
-    let cookies = browser.driver.execute("return document.cookie", vec![]).await.expect("a value");
-    assert_eq!(cookies.json().as_str(), Some(""), "no script can read the session");
+    let cookies = browser.script("return document.cookie").await;
+    assert_eq!(cookies.as_str(), Some(""), "no script can read the session");
     browser.press("Log out").await;
     browser.says("Log in").await;
     browser.go(&place).await;
@@ -153,7 +153,7 @@ async fn a_read_only_console_has_no_buttons() {
     browser.go(&format!("{place}/saga?id=trip-mallory")).await;
     browser.says("read-only").await;
     browser.says("its undo failed").await;
-    assert!(!browser.has("a.button, button").await);
+    assert_eq!(browser.count("a.button, button").await, 0);
     browser.go(&format!("{place}/order?id=trip-mallory&verb=abandon")).await;
     browser.says("This console is read-only").await;
     browser.close().await;

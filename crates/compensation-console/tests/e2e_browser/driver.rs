@@ -1,85 +1,52 @@
-//! A headless Chromium of the test's own, driven by ChromeDriver, and a console for it to look at.
+//! A browser that a test looks at a console with, and that console.
 
 use std::{
+    panic::Location,
     path::PathBuf,
-    process::Stdio,
     time::{Duration, Instant},
 };
 
 use compensation::Engine;
 use compensation_console::{Options, router};
-use serde_json::json;
-use tempfile::TempDir;
-use thirtyfour::prelude::*;
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
-};
+use serde_json::{Value, json};
+
+use crate::webdriver::{Answer, Element, Session};
 
 /// How long a page may take to show something: a browser on a busy machine is slow.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
-const MISSING: &str = "these tests need Chromium and its driver: on Debian, \
-                       `apt-get install chromium chromium-driver`";
-
-pub(crate) struct Browser {
-    pub(crate) driver: WebDriver,
-    process: Child,
-    // Dropped last.
-    _profile: TempDir,
-}
+pub(crate) struct Browser(Session);
 
 impl Browser {
     pub(crate) async fn open() -> Self {
-        let profile = tempfile::tempdir().expect("a temporary directory");
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| panic!("chromedriver: {error}: {MISSING}"));
-        let said = process.stdout.take().expect("piped");
-        let port = port(said).await;
-        let mut wanted = DesiredCapabilities::chrome();
-        let folder = format!("--user-data-dir={}", profile.path().display());
-        for flag in [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-            "--force-color-profile=srgb",
-            &folder,
-        ] {
-            wanted.add_arg(flag).expect("a flag");
-        }
-        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await;
-        let driver = driver.unwrap_or_else(|error| panic!("Chromium: {error}: {MISSING}"));
-        Self { driver, process, _profile: profile }
+        Self(Session::open().await)
     }
 
-    pub(crate) async fn close(mut self) {
-        let _ = self.driver.quit().await;
-        let _ = self.process.kill().await;
+    pub(crate) async fn close(self) {
+        self.0.close().await;
     }
 
     pub(crate) async fn go(&self, url: &str) {
-        self.driver.goto(url).await.expect("a page");
+        self.0.go(url).await.expect("a page");
+    }
+
+    pub(crate) async fn title(&self) -> String {
+        self.0.title().await.expect("a title")
     }
 
     /// The text of the page.
     pub(crate) async fn text(&self) -> String {
-        // The page may be changing under our hands.
+        self.patiently("a page", async || self.0.find("css selector", "body").await?.text().await)
+            .await
+    }
+
+    /// Asks again until it is answered: the page may be changing under our hands.
+    async fn patiently<T>(&self, what: &str, ask: impl AsyncFn() -> Answer<T>) -> T {
+        let since = Instant::now();
         loop {
-            let Ok(body) = self.driver.find(By::Css("body")).await else { continue };
-            if let Ok(text) = body.text().await {
-                return text;
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(error) => assert!(since.elapsed() < PATIENCE, "{what}: {error}"),
             }
         }
     }
@@ -87,83 +54,106 @@ impl Browser {
     /// Waits until the page says something.
     #[track_caller]
     pub(crate) fn says<'a>(&'a self, text: &'a str) -> impl Future<Output = ()> + 'a {
-        let place = std::panic::Location::caller();
+        let place = Location::caller();
         async move {
             let since = Instant::now();
-            while !self.text().await.contains(text) {
+            loop {
                 let page = self.text().await;
+                if page.contains(text) {
+                    return;
+                }
                 assert!(since.elapsed() < PATIENCE, "{place}: no `{text}` in\n{page}");
-                tokio::task::yield_now().await;
             }
         }
     }
 
-    pub(crate) async fn find(&self, css: &str) -> WebElement {
-        let found = self.driver.query(By::Css(css)).wait(PATIENCE, Duration::from_millis(50));
-        found.first().await.unwrap_or_else(|error| panic!("{css}: {error}"))
+    async fn find(&self, css: &str) -> Element {
+        self.patiently(css, async || self.0.find("css selector", css).await).await
     }
 
-    pub(crate) async fn has(&self, css: &str) -> bool {
-        !self.driver.find_all(By::Css(css)).await.expect("a page").is_empty()
+    /// How many such elements there are now.
+    pub(crate) async fn count(&self, css: &str) -> usize {
+        self.0.count(css).await.expect("a page")
+    }
+
+    /// Presses what is there, once it is.
+    pub(crate) async fn click(&self, css: &str) {
+        self.patiently(css, async || self.0.find("css selector", css).await?.click().await).await;
     }
 
     /// Follows the link, or presses the button, that says so.
     pub(crate) async fn press(&self, label: &str) {
         let path = format!("//*[self::a or self::button][normalize-space(.)='{label}']");
-        let found = self.driver.query(By::XPath(&path)).wait(PATIENCE, Duration::from_millis(50));
-        let found = found.first().await.unwrap_or_else(|error| panic!("{label}: {error}"));
-        found.click().await.expect("it can be pressed");
+        self.patiently(label, async || self.0.find("xpath", &path).await?.click().await).await;
     }
 
     pub(crate) async fn fill(&self, css: &str, text: &str) {
         let field = self.find(css).await;
         field.clear().await.expect("a field");
-        field.send_keys(text).await.expect("a field");
+        field.type_in(text).await.expect("a field");
     }
 
-    pub(crate) async fn cdp(&self, command: &str, given: serde_json::Value) -> serde_json::Value {
-        let told = self.driver.cdp().send_raw(command, given).await;
+    /// The text of a part of the page.
+    pub(crate) async fn part(&self, css: &str) -> String {
+        self.patiently(css, async || self.0.find("css selector", css).await?.text().await).await
+    }
+
+    /// Goes on to what the key for it leads to, and tells the text of that.
+    pub(crate) async fn tab(&self) -> String {
+        let active = self.0.active().await.expect("a focus");
+        active.type_in("\u{e004}").await.expect("a key");
+        self.0.active().await.expect("a focus").text().await.unwrap_or_default()
+    }
+
+    pub(crate) async fn enter_frame(&self, css: &str) {
+        let frame = self.find(css).await;
+        self.0.enter_frame(&frame).await.expect("a frame");
+    }
+
+    /// What a script returns.
+    pub(crate) async fn script(&self, script: &str) -> Value {
+        self.0.script(script).await.expect("a result")
+    }
+
+    async fn devtools(&self, command: &str, given: &Value) -> Value {
+        let told = self.0.devtools(command, given).await;
         told.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    /// Whether scripts run.
-    pub(crate) async fn scripts(&self, run: bool) {
-        self.cdp("Emulation.setScriptExecutionDisabled", json!({ "value": !run })).await;
+    /// Pages run no scripts from now on.
+    pub(crate) async fn without_scripts(&self) {
+        self.devtools("Emulation.setScriptExecutionDisabled", &json!({ "value": true })).await;
     }
 
     /// How the next pages look: light or dark, and how wide.
     pub(crate) async fn look(&self, dark: bool, width: u32, height: u32) {
         let scheme = if dark { "dark" } else { "light" };
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.cdp("Emulation.setEmulatedMedia", json!({ "features": features })).await;
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
-        self.cdp("Emulation.setDeviceMetricsOverride", size).await;
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "features": features })).await;
+        let mobile = width < 500;
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile });
+        self.devtools("Emulation.setDeviceMetricsOverride", &size).await;
     }
 
     /// Keeps a picture of the page, where COMPENSATION_SCREENSHOTS names a folder for them.
     pub(crate) async fn keep(&self, name: &str) {
-        let png = self.driver.screenshot_as_png().await.expect("a picture");
-        assert!(png.starts_with(b"\x89PNG"));
-        if let Some(folder) = std::env::var_os("COMPENSATION_SCREENSHOTS") {
-            std::fs::write(PathBuf::from(folder).join(format!("{name}.png")), png)
-                .expect("writable");
-        }
+        let picture = self.devtools("Page.captureScreenshot", &json!({ "format": "png" })).await;
+        let picture = picture["data"].as_str().expect("a picture");
+        assert!(picture.starts_with("iVBOR"), "a PNG in base 64");
+        let Some(folder) = std::env::var_os("COMPENSATION_SCREENSHOTS") else { return };
+        let file = std::fs::File::create(PathBuf::from(folder).join(format!("{name}.png")));
+        let mut decoder = std::process::Command::new("base64")
+            .arg("-d")
+            .stdin(std::process::Stdio::piped())
+            .stdout(file.expect("writable"))
+            .spawn()
+            .expect("base64 is there");
+        let mut into = decoder.stdin.take().expect("piped");
+        std::io::Write::write_all(&mut into, picture.as_bytes()).expect("it reads");
+        drop(into);
+        assert!(decoder.wait().expect("it ends").success());
     }
-}
-
-async fn port(said: tokio::process::ChildStdout) -> u16 {
-    let mut lines = BufReader::new(said).lines();
-    while let Some(line) = lines.next_line().await.expect("readable") {
-        let (_, port) = line.rsplit_once("on port ").unwrap_or_default();
-        if let (true, Ok(port)) =
-            (line.contains("successfully"), port.trim_end_matches('.').parse())
-        {
-            // It goes on talking, and must not be blocked by that.
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return port;
-        }
-    }
-    panic!("chromedriver said no port: {MISSING}")
 }
 
 /// Serves a console on a free port of this machine. Returns where.

@@ -8,3 +8,4 @@ mod operating;
 mod pictures;
 #[path = "../stage/mod.rs"]
 mod stage;
+mod webdriver;

@@ -35,7 +35,7 @@ async fn a_stuck_saga_is_found_understood_and_mended() {
     browser.says("(again)").await;
     browser.fill("#who", "Ada").await;
     browser.fill("#why", "the line to cars.internal is mended").await;
-    browser.find("form.order button[type=submit]").await.click().await.expect("a button");
+    browser.click("form.order button[type=submit]").await;
 
     // And the saga is compensated.
     browser.says("Ordered: retry").await;
@@ -56,11 +56,11 @@ async fn a_list_is_narrowed_and_a_saga_is_skipped_without_scripts() {
     run(&engine, "trip-mallory", "mallory").await;
     let place = serve(engine.clone(), Options::new()).await;
     let browser = Browser::open().await;
-    browser.scripts(false).await;
+    browser.without_scripts().await;
 
     browser.go(&format!("{place}/list")).await;
     browser.says("trip-ada").await;
-    browser.find("input[name=status][value=stuck]").await.click().await.expect("a box");
+    browser.click("input[name=status][value=stuck]").await;
     browser.fill("input[name=text]", "MALLORY").await;
     browser.press("Show").await;
     browser.says("trip-mallory").await;
@@ -71,7 +71,7 @@ async fn a_list_is_narrowed_and_a_saga_is_skipped_without_scripts() {
     browser.says("its effect stays in place").await;
     browser.fill("#who", "Ada").await;
     browser.fill("#why", "the car's owner was called").await;
-    browser.find("form.order button[type=submit]").await.click().await.expect("a button");
+    browser.click("form.order button[type=submit]").await;
     browser.says("Ordered: skip").await;
     let _ = engine.wait(&id("trip-mallory")).await.expect("an end");
     browser.go(&format!("{place}/saga?id=trip-mallory")).await;
@@ -90,17 +90,16 @@ async fn a_saga_in_flight_is_undone_after_a_preview_of_its_undos_in_order() {
     let browser = Browser::open().await;
     browser.go(&format!("{place}/saga?id=trip-slow")).await;
     browser.press("Undo the saga").await;
-    let preview = browser.find("section.preview").await.text().await.expect("a preview");
+    let preview = browser.part("section.preview").await;
     let at = |step: &str| preview.find(step).unwrap_or_else(|| panic!("no {step} in {preview}"));
     assert!(at("issue-tickets") < at("reserve-hotel") && at("reserve-hotel") < at("reserve-car"));
     browser.fill("#who", "Ada").await;
     browser.fill("#why", "the customer called").await;
-    browser.find("form.order button[type=submit]").await.click().await.expect("a button");
+    browser.click("form.order button[type=submit]").await;
     browser.says("Ordered: undo").await;
     world.go_on();
     browser.says("compensated").await;
-    let lanes = browser.driver.find_all(thirtyfour::By::Css(".timeline .back")).await;
-    assert_eq!(lanes.expect("a timeline").len(), 3, "three undos stand in their lane");
+    assert_eq!(browser.count(".timeline .back").await, 3, "three undos stand in their lane");
     browser.close().await;
 }
 
@@ -127,12 +126,12 @@ async fn a_page_follows_what_this_engine_and_another_process_do() {
     browser.says("completed").await;
 
     // What this engine does is seen too, and the reader's open parts stay open.
-    browser.find("#records summary").await.click().await.expect("it opens");
+    browser.click("#records summary").await;
     world.line_is_up(true);
     here.cancel(&id("trip-slow"), Order::new("Ada", "changed her mind")).await.expect("an order");
     browser.says("changed her mind").await;
     browser.says("compensated").await;
-    assert!(browser.has("#records[open]").await);
+    assert_eq!(browser.count("#records[open]").await, 1);
     browser.close().await;
 }
 
@@ -146,10 +145,7 @@ async fn everything_can_be_reached_with_the_keyboard() {
     browser.go(&place).await;
     let mut seen = Vec::new();
     for _ in 0..8 {
-        let active = browser.driver.active_element().await.expect("a focus");
-        active.send_keys(thirtyfour::Key::Tab + "").await.expect("a key");
-        let active = browser.driver.active_element().await.expect("a focus");
-        seen.push(active.text().await.unwrap_or_default());
+        seen.push(browser.tab().await);
     }
     assert_eq!(seen.first().map(String::as_str), Some("To the content"));
     assert!(seen.iter().any(|text| text == "trip-mallory"), "{seen:?}");

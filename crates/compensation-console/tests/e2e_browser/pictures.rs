@@ -46,8 +46,8 @@ async fn every_page_is_drawn_in_light_and_dark_and_fits_a_phone() {
             browser.go(page).await;
             browser.says(if *name == "login" { "Log in" } else { "compensation" }).await;
             let wide = "return document.documentElement.scrollWidth";
-            let wide = browser.driver.execute(wide, vec![]).await.expect("a number");
-            let wide = wide.json().as_u64().expect("a number");
+            let wide = browser.script(wide).await;
+            let wide = wide.as_u64().expect("a number");
             assert!(wide <= u64::from(width), "{name} on {look} is {wide} wide");
             browser.keep(&format!("{name}-{look}")).await;
         }

@@ -1,7 +1,7 @@
 //! A web console for the operators of sagas: what is stuck and why, what was done and undone, and the orders
 //! that mend it, each with a preview.
 //!
-//! [`router`] is an axum router over an [`Engine`](compensation::Engine); a program mounts it, and the command
+//! [`router`] is an axum router over an [`Engine`]; a program mounts it, and the command
 //! line serves it as `compensation serve`. Pages are made on the server, have no foreign parts, and work without
 //! JavaScript; with it they follow what happens.
 //!

@@ -166,6 +166,13 @@ async fn a_preview_lists_the_undos_in_order_with_their_inputs() {
 }
 
 #[tokio::test]
+async fn a_preview_of_a_retried_undo_says_what_it_is_given() {
+    let (router, ..) = console(Options::new()).await;
+    let page = get(&router, "/order?id=trip-mallory&verb=retry&step=reserve-car").await.text;
+    assert!(page.contains("car for mallory") && page.contains("(again)"), "{page}");
+}
+
+#[tokio::test]
 async fn a_stuck_undo_is_retried_and_the_record_says_who_and_why() {
     let (router, engine, world) = console(Options::new()).await;
     let form = order_form(&router, "id=trip-mallory&verb=retry&step=reserve-car").await;

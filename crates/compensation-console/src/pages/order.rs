@@ -9,7 +9,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use compensation::{
-    EngineError, Order, Preview, SagaId, UndoPreview,
+    EngineError, Order, Preview, SagaId, UndoPlan, UndoPreview,
     machine::{Effect, Phase},
 };
 use maud::{Markup, html};
@@ -191,10 +191,11 @@ fn undone(shown: &Shown, preview: &Preview, parked: Option<(&str, bool)>) -> Mar
         @else {
             p { "These undos run, in this order:" }
             ol.undos {
-                @if let Some(step) = again { li { code { (step) } " " em { "(again)" } } }
+                @if let Some(step) = again { (again_row(shown, step)) }
                 @for undo in others { (undo_row(shown, undo)) }
             }
         }
+        @if let Some(step) = again { (behind(shown, preview, step)) }
         @if !preview.kept.is_empty() {
             p { "Nothing takes these back:" }
             ul { @for (step, why) in &preview.kept { li { code { (step) } ": " (why) } } }
@@ -208,6 +209,43 @@ fn undone(shown: &Shown, preview: &Preview, parked: Option<(&str, bool)>) -> Mar
     }
 }
 
+fn again_row(shown: &Shown, step: &str) -> Markup {
+    let place = shown.report.plan().find(step).map(usize::from);
+    let output = place.and_then(|place| shown.outputs.get(place)?.as_deref());
+    html! { li { code { (step) } " " em { "(again)" } " " (given(output, &shown.input)) } }
+}
+
+/// The undos that wait until that one has succeeded.
+fn behind(shown: &Shown, preview: &Preview, step: &str) -> Markup {
+    let steps = shown.report.plan().steps.iter().zip(shown.report.steps());
+    let owed = steps.filter(|(plan, (_, phase))| {
+        matches!(plan.undo, UndoPlan::Run { .. }) && *phase == Phase::Done && plan.name != step
+    });
+    let runs = |name: &str| preview.undos.iter().any(|undo| *undo.step == *name);
+    let waits: Vec<_> =
+        owed.map(|(plan, _)| plan.name.as_str()).filter(|name| !runs(name)).collect();
+    html! {
+        @if !waits.is_empty() {
+            p { "These wait for it, and follow once it has succeeded:" }
+            ul { @for name in waits.iter().rev() { li { code { (name) } } } }
+        }
+    }
+}
+
+/// What an undo is given.
+fn given(output: Option<&str>, input: &str) -> Markup {
+    html! {
+        span.input {
+            "given "
+            @match output {
+                Some(output) => code { (text::cut(output, 400)) },
+                None => "no output",
+            }
+            ", and the input " code { (text::cut(input, 200)) }
+        }
+    }
+}
+
 fn undo_row(shown: &Shown, undo: &UndoPreview) -> Markup {
     let output = undo.output.as_ref().map(|output| shown.mask.output(&undo.step, output.get()));
     html! {
@@ -215,14 +253,7 @@ fn undo_row(shown: &Shown, undo: &UndoPreview) -> Markup {
             code { (undo.step) }
             @if undo.effect == Effect::Maybe { " " em { "(it may not have had its effect)" } }
             @if undo.in_flight { " " em { "(in flight: it is let finish first)" } }
-            " " span.input {
-                "given "
-                @match output {
-                    Some(output) => code { (text::cut(&output, 400)) },
-                    None => "no output",
-                }
-                ", and the input " code { (text::cut(&shown.mask.input(undo.input.get()), 200)) }
-            }
+            " " (given(output.as_deref(), &shown.mask.input(undo.input.get())))
         }
     }
 }

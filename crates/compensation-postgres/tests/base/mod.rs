@@ -1,7 +1,7 @@
 //! What the tests share: a schema of their own on the server that all of them share.
 
 #![allow(dead_code, reason = "each test uses what it needs")]
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 pub(crate) mod trip;
 

@@ -11,6 +11,9 @@ mod exec;
 #[allow(dead_code, unused_imports, reason = "only what reads input is called here")]
 #[path = "../../crates/compensation-cli/src/file/mod.rs"]
 mod file;
+#[allow(dead_code, unused_imports, reason = "only what reads input is called here")]
+#[path = "../../crates/compensation-cli/src/store.rs"]
+mod store;
 
 mod command_line;
 mod journals;

@@ -25,6 +25,9 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const MISSING: &str = "these tests need Chromium and its driver: on Debian, \
                        `apt-get install chromium chromium-driver`";
 
+/// How often a driver is started that finds no port.
+const STARTS: usize = 8;
+
 const FLAGS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
@@ -66,14 +69,7 @@ pub(crate) type Answer<T> = Result<T, String>;
 impl Session {
     pub(crate) async fn open() -> Self {
         let profile = tempfile::tempdir().expect("a temporary directory");
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| panic!("chromedriver: {error}: {MISSING}"));
-        let port = port(process.stdout.take().expect("piped")).await;
+        let (process, port) = start_driver().await;
         let client = Client::builder(TokioExecutor::new()).build_http();
         let driver = Line { client, base: format!("http://127.0.0.1:{port}").into() };
         let folder = format!("--user-data-dir={}", profile.path().display());
@@ -190,7 +186,26 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-async fn port(said: ChildStdout) -> u16 {
+/// The driver chooses a free port of one protocol family, and ends where another one has taken it of the other
+/// meanwhile. Then it is asked again.
+async fn start_driver() -> (Child, u16) {
+    for _ in 0..STARTS {
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("chromedriver: {error}: {MISSING}"));
+        if let Some(port) = port(process.stdout.take().expect("piped")).await {
+            return (process, port);
+        }
+    }
+    panic!("chromedriver said no port {STARTS} times: {MISSING}")
+}
+
+/// Where the driver listens; `None` where it has ended without saying so.
+async fn port(said: ChildStdout) -> Option<u16> {
     let mut lines = BufReader::new(said).lines();
     while let Some(line) = lines.next_line().await.expect("readable") {
         let (_, port) = line.rsplit_once("on port ").unwrap_or_default();
@@ -198,8 +213,8 @@ async fn port(said: ChildStdout) -> u16 {
         if let (true, Ok(port)) = (line.contains("successfully"), port) {
             // It goes on talking, and must not be blocked by that.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return port;
+            return Some(port);
         }
     }
-    panic!("chromedriver said no port: {MISSING}")
+    None
 }

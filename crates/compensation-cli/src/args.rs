@@ -111,6 +111,8 @@ pub(crate) enum Verb {
         #[command(flatten)]
         order: Ordered,
     },
+    /// Host saga files on a Temporal server, until told to stop
+    Worker(Worker),
     /// Check saga files without running anything
     Check {
         /// The files
@@ -162,6 +164,26 @@ pub(crate) struct Run {
     /// The saga's id; choose it from what makes the work unique. By default a new one is made
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<SagaId>,
+    /// Run it on this Temporal server, where a worker hosts the file, and not in the store
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) temporal: Option<String>,
+    /// The task queue of its workers
+    #[arg(long, value_name = "NAME", default_value = "compensation")]
+    pub(crate) task_queue: String,
+}
+
+/// What a worker hosts, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    /// The saga files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The Temporal server
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) temporal: String,
+    /// The task queue of its workers
+    #[arg(long, value_name = "NAME", default_value = "compensation")]
+    pub(crate) task_queue: String,
 }
 
 #[derive(Debug, Args)]

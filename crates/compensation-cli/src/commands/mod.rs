@@ -16,9 +16,16 @@ mod serve;
 mod session;
 mod shell;
 mod show;
+#[cfg(feature = "temporal")]
+mod temporal;
+#[cfg(not(feature = "temporal"))]
+mod temporal_absent;
 mod watch;
 
 use std::sync::Arc;
+
+#[cfg(not(feature = "temporal"))]
+use temporal_absent as temporal;
 
 use crate::{
     args::{Arguments, Common, Verb},
@@ -53,6 +60,7 @@ pub(crate) async fn call(arguments: Arguments) -> Result<Exit, Error> {
         Verb::Skip { at, order } => orders::skip(&context, at, order).await,
         Verb::Done { at, output, order } => orders::done(&context, at, output, order).await,
         Verb::Abandon { which, order } => orders::abandon(&context, which, order).await,
+        Verb::Worker(worker) => temporal::worker(&context, worker).await,
         Verb::Check { files } => check::check(&context, &files),
         Verb::Graph { what, format } => graph::graph(&context, &what, format).await,
         Verb::Serve(serve) => serve::serve(&context, serve).await,

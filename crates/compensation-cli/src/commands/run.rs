@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{
     Context, drive,
     session::{Session, check_secrets, file_of},
+    temporal,
 };
 use crate::{
     args,
@@ -15,6 +16,9 @@ use crate::{
 };
 
 pub(super) async fn run(context: &Context, run: args::Run) -> Result<Exit, Error> {
+    if let Some(address) = run.temporal.clone() {
+        return temporal::run(context, &address, run).await;
+    }
     let SagaFile { model, saga } = file::load(&run.file, &context.runner).map_err(Error::files)?;
     let object = run.input_json.as_deref().map(object).transpose()?;
     let input = Input::read(&run.input, object.as_deref()).map_err(Error::input)?;
@@ -46,7 +50,7 @@ fn announce(context: &Context, saga: &str, id: &SagaId) {
 }
 
 /// A JSON text, or the text of the file that `@` names.
-fn object(given: &str) -> Result<String, Error> {
+pub(super) fn object(given: &str) -> Result<String, Error> {
     match given.strip_prefix('@') {
         None => Ok(given.to_owned()),
         Some(path) => std::fs::read_to_string(path)

@@ -97,7 +97,7 @@ impl Session {
 }
 
 /// What is secret of a saga: what it declares, and what its secret variables hold here.
-fn mask_of(saga: &StoredSaga) -> Mask {
+pub(super) fn mask_of(saga: &StoredSaga) -> Mask {
     let mut mask = Mask::of(saga);
     if let Ok(plan) = serde_json::from_str(&saga.plan) {
         hide_variables(&mut mask, &plan);

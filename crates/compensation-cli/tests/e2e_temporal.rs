@@ -85,6 +85,28 @@ fn what_was_done_is_undone_where_a_command_fails() {
 }
 
 #[test]
+fn another_worker_goes_on_after_the_first_was_killed_in_a_command() {
+    let place =
+        place("killed", "test -e open || { echo waits >> tries; sleep 60; }; echo paid > bill");
+    // Workers of an earlier run of this test must not take its work.
+    let queue = format!("killed-{}", std::process::id());
+    let first = work(&place, &queue);
+    let address = server();
+    let arguments =
+        ["run", "saga.yaml", "--temporal", &address, "--task-queue", &queue, "--input", "room=7"];
+    let waiting = place.start(&arguments);
+    while !place.has("tries") {
+        std::thread::yield_now();
+    }
+    first.signal("-KILL");
+    place.write("open", "");
+    let second = work(&place, &queue);
+    waiting.end().0.code(0);
+    assert!(place.has("bill"));
+    stop(second);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_told() {
     let place = place("nowhere", "true");
     let told = place.call(&["run", "saga.yaml", "--temporal", "127.0.0.1:1", "--input", "room=7"]);

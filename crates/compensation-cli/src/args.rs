@@ -94,12 +94,15 @@ pub(crate) enum Verb {
         #[command(flatten)]
         order: Ordered,
     },
-    /// Declare a parked step or undo done by hand
+    /// Declare a parked step, or with --undo a parked undo, done by hand
     Done {
         #[command(flatten)]
         at: At,
+        /// It is the step's undo that was done by hand
+        #[arg(long)]
+        undo: bool,
         /// The step's output: text, or JSON where the step's output is JSON
-        #[arg(long, value_name = "TEXT_OR_JSON", conflicts_with = "all")]
+        #[arg(long, value_name = "TEXT_OR_JSON", conflicts_with_all = ["all", "undo"])]
         output: Option<String>,
         #[command(flatten)]
         order: Ordered,

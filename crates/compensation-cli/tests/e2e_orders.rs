@@ -84,8 +84,21 @@ fn what_is_done_by_hand_without_an_output_has_none() {
 fn an_undo_done_by_hand_has_no_output() {
     let place = stuck(UNDO);
     let refused = order(&place, &["done", "x", "a", "--output", "x"]).code(2);
-    assert!(refused.err.contains("the step's undo, which has no output"), "{refused:?}");
-    order(&place, &["done", "x", "a"]).code(3);
+    assert!(refused.err.contains("the undo of step `a` that is parked"), "{refused:?}");
+    order(&place, &["done", "x", "a", "--undo", "--output", "x"]).code(2);
+    order(&place, &["done", "x", "a", "--undo"]).code(3);
+}
+
+#[test]
+fn done_by_hand_says_which_of_the_two_is_done() {
+    let place = stuck(UNDO);
+    let refused = order(&place, &["done", "x"]).code(2);
+    assert!(refused.err.contains("say `done --undo`"), "{refused:?}");
+    assert_eq!(place.show("x")["status"], "stuck", "nothing was changed");
+    let place = stuck(TAIL);
+    let refused = order(&place, &["done", "x", "--undo"]).code(2);
+    assert!(refused.err.contains("leave out --undo"), "{refused:?}");
+    assert_eq!(place.show("x")["status"], "stuck", "nothing was changed");
 }
 
 #[test]

@@ -60,8 +60,10 @@ pub enum Change {
     RetryOrdered(StepIndex),
     /// A person ordered to go on without what is parked.
     SkipOrdered(StepIndex),
-    /// A person says that what is parked has been done by hand.
+    /// A person says that the parked action has been done by hand.
     DoneDeclared(StepIndex),
+    /// A person says that the parked undo has been done by hand.
+    UndoneDeclared(StepIndex),
     /// A person gave the saga up.
     Abandoned,
 }
@@ -84,7 +86,8 @@ impl Change {
             | Self::Interrupted(step)
             | Self::RetryOrdered(step)
             | Self::SkipOrdered(step)
-            | Self::DoneDeclared(step) => Some(step),
+            | Self::DoneDeclared(step)
+            | Self::UndoneDeclared(step) => Some(step),
             Self::CancelRequested | Self::Abandoned => None,
         }
     }
@@ -106,6 +109,7 @@ impl Change {
             Self::RetryOrdered(_) => Word::RetryOrdered,
             Self::SkipOrdered(_) => Word::SkipOrdered,
             Self::DoneDeclared(_) => Word::DoneDeclared,
+            Self::UndoneDeclared(_) => Word::UndoneDeclared,
             Self::Abandoned => Word::Abandoned,
         }
     }
@@ -130,6 +134,7 @@ enum Word {
     RetryOrdered,
     SkipOrdered,
     DoneDeclared,
+    UndoneDeclared,
     Abandoned,
 }
 
@@ -216,6 +221,7 @@ impl Event {
             Word::RetryOrdered => Change::RetryOrdered(step?),
             Word::SkipOrdered => Change::SkipOrdered(step?),
             Word::DoneDeclared => Change::DoneDeclared(step?),
+            Word::UndoneDeclared => Change::UndoneDeclared(step?),
             Word::Abandoned => Change::Abandoned,
         })
     }

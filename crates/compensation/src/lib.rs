@@ -79,7 +79,7 @@
 //!   again. A step that must not be repeated says [`not_idempotent`](StepBuilder::not_idempotent).
 //! * **Undos run in the exact reverse of the order of dependence**, each with a budget of attempts of
 //!   its own. When that is spent the saga is stuck, and waits for a person: [`Engine::retry`],
-//!   [`Engine::skip`], [`Engine::mark_done`], [`Engine::abandon`].
+//!   [`Engine::skip`], [`Engine::mark_done`], [`Engine::mark_undone`], [`Engine::abandon`].
 //! * **After the [pivot](StepBuilder::pivot) nothing is undone**: what follows is retried, then parks.
 
 pub mod barrier;

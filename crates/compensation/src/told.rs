@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     event::{Change, Event, StepIndex},
     id::SagaId,
-    machine::{Graph, GraphError, Machine},
+    machine::{Graph, GraphError, Machine, Phase},
     outcome::{Order, Outputs, Part, Record, Report, StepFailure},
     plan::Plan,
 };
@@ -45,9 +45,22 @@ impl Told {
 
     /// Takes in what an event means to the machine. `Err`: why it means nothing.
     pub(crate) fn apply(&mut self, event: &Event) -> Result<Change, String> {
-        let change = event.change().map_err(|error| error.to_string())?;
+        let change = self.as_meant(event.change().map_err(|error| error.to_string())?);
         self.machine.apply(change).map_err(|error| error.to_string())?;
         Ok(change)
+    }
+
+    /// `done_declared` was once said of parked undos as well. It keeps that meaning in what is stored.
+    fn as_meant(&self, change: Change) -> Change {
+        match change {
+            Change::DoneDeclared(step)
+                if usize::from(step) < self.plan.steps.len()
+                    && matches!(self.machine.phase(step), Phase::UndoParked(_)) =>
+            {
+                Change::UndoneDeclared(step)
+            }
+            change => change,
+        }
     }
 
     /// Keeps the evidence of a change that the machine has taken.

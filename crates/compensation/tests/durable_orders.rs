@@ -127,11 +127,68 @@ fn a_parked_undo_can_be_declared_done() {
     let (data, world) = (MemoryRepository::new(), World::default());
     life(async {
         let engine = stuck(&data, &world).await;
-        engine.mark_done(&id("1"), "a", None, order()).await.expect("ordered");
+        engine.mark_undone(&id("1"), "a", order()).await.expect("ordered");
         let outcome = engine.wait(&id("1")).await.expect("an outcome");
         assert!(matches!(outcome, Outcome::Compensated(_)));
         assert_eq!(world.trace(), Vec::<String>::new());
     });
+}
+
+#[test]
+fn an_action_declared_done_once_its_undo_is_parked_is_refused_and_the_undo_stays_owed() {
+    let (data, world) = (MemoryRepository::new(), World::default());
+    life(async {
+        let engine = stuck(&data, &world).await;
+        let error = engine.mark_done(&id("1"), "a", None, order()).await.expect_err("too late");
+        assert!(error.to_string().contains("it is its undo that is parked"), "{error}");
+        let report = engine.report(&id("1")).await.expect("a report");
+        assert!(matches!(report.phase("a"), Some(Phase::UndoParked(_))));
+    });
+}
+
+#[test]
+fn a_saga_that_turns_back_while_a_person_does_its_parked_action_by_hand_still_owes_the_undo() {
+    let (data, world, gate) = (MemoryRepository::new(), World::default(), Gate::new());
+    world.tell("a", Does::Fails);
+    let mut trip = Saga::builder("trip");
+    trip.step("a", world.action("a"))
+        .undo(world.undo("a"))
+        .unknown(compensation::machine::UnknownPolicy::Park)
+        .add();
+    let held = gate.clone();
+    trip.step("b", move |_| {
+        let held = held.clone();
+        async move {
+            held.pass().await;
+            Err::<(), _>(StepError::not_done("b refused").terminal())
+        }
+    })
+    .independent()
+    .no_undo("it never succeeds")
+    .add();
+    let trip = trip.build().expect("a sound saga");
+    life(async {
+        let engine = on(&data).register(trip).start().await.expect("start");
+        engine.start("trip", id("1"), &1).await.expect("started");
+        gate.reached(1).await;
+        while !matches!(phase_of_a(&engine).await, Phase::Parked(_)) {
+            tokio::task::yield_now().await;
+        }
+        // A person sees that `a` is parked, and does it by hand. Meanwhile `b` turns the saga back.
+        gate.open();
+        let _ = engine.wait(&id("1")).await.expect("it is stuck");
+        let late = engine.mark_done(&id("1"), "a", None, order()).await.expect_err("too late");
+        assert!(late.to_string().contains("it is its undo that is parked"), "{late}");
+        world.trace();
+        engine.retry(&id("1"), "a", order()).await.expect("the undo is still owed");
+        let outcome = engine.wait(&id("1")).await.expect("an outcome");
+        assert!(matches!(outcome, Outcome::Compensated(_)), "{outcome:?}");
+        assert_eq!(world.trace(), ["^a"]);
+    });
+}
+
+async fn phase_of_a(engine: &compensation::Engine) -> Phase {
+    engine.report(&id("1")).await.expect("a report").phase("a").expect("a step")
 }
 
 #[test]

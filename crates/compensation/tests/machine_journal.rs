@@ -74,8 +74,10 @@ fn recover(shape: &Shape, journal: &[Change]) -> Machine {
 /// The step that these changes recorded as done, if they did: nothing may run its action again.
 fn is_done(change: Change, backward: bool) -> Option<StepIndex> {
     match change {
-        Change::ActionDone(step) | Change::ProbeDone(step) => Some(step),
-        Change::DoneDeclared(step) | Change::SkipOrdered(step) if !backward => Some(step),
+        Change::ActionDone(step) | Change::ProbeDone(step) | Change::DoneDeclared(step) => {
+            Some(step)
+        }
+        Change::SkipOrdered(step) if !backward => Some(step),
         _ => None,
     }
 }
@@ -83,8 +85,8 @@ fn is_done(change: Change, backward: bool) -> Option<StepIndex> {
 /// The step that these changes recorded as undone, if they did: nothing may undo it again.
 fn is_undone(change: Change, backward: bool) -> Option<StepIndex> {
     match change {
-        Change::UndoDone(step) => Some(step),
-        Change::DoneDeclared(step) | Change::SkipOrdered(step) if backward => Some(step),
+        Change::UndoDone(step) | Change::UndoneDeclared(step) => Some(step),
+        Change::SkipOrdered(step) if backward => Some(step),
         _ => None,
     }
 }

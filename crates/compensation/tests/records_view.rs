@@ -187,7 +187,7 @@ fn what_a_person_decided_is_the_reason() {
             if skips {
                 engine.skip(&id("1"), "b", order()).await.expect("an order");
             } else {
-                engine.mark_done(&id("1"), "b", None, order()).await.expect("an order");
+                engine.mark_undone(&id("1"), "b", order()).await.expect("an order");
             }
             let undos = history(&data, "1").await;
             assert_eq!(standing(&undos)[1], ("b", status));

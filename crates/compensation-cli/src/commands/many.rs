@@ -24,6 +24,7 @@ pub(super) enum Verb {
     Retry,
     Skip,
     Done,
+    Undone,
     Abandon,
 }
 
@@ -34,13 +35,14 @@ impl Verb {
             Self::Retry => "retry",
             Self::Skip => "skip",
             Self::Done => "done",
+            Self::Undone => "done --undo",
             Self::Abandon => "abandon",
         }
     }
 
     /// Whether it is about steps, not about whole sagas.
     fn is_of_steps(self) -> bool {
-        matches!(self, Self::Retry | Self::Skip | Self::Done)
+        matches!(self, Self::Retry | Self::Skip | Self::Done | Self::Undone)
     }
 }
 
@@ -116,8 +118,14 @@ fn of(listed: &Listed, verb: Verb, only: Option<&str>) -> Vec<Target> {
     if !verb.is_of_steps() {
         return vec![Target::of(listed, None)];
     }
-    let steps = listed.parked().map(|(step, why)| (step.to_owned(), why));
     let report = listed.history.as_ref().map(|history| &history.report);
+    let is_meant = |step: &str| match report.and_then(|report| report.phase(step)) {
+        Some(Phase::Parked(_)) => verb != Verb::Undone,
+        Some(Phase::UndoParked(_)) => verb != Verb::Done,
+        _ => true,
+    };
+    let steps = listed.parked().filter(|(step, _)| is_meant(step));
+    let steps = steps.map(|(step, why)| (step.to_owned(), why));
     let waits = report.into_iter().flat_map(Report::steps).filter(|(_, phase)| {
         let waits = matches!(phase, Phase::Retrying | Phase::ProbeDue | Phase::UndoRetrying);
         verb == Verb::Retry && waits
@@ -183,6 +191,7 @@ async fn one(
         Verb::Retry => engine.retry(id, step, order).await,
         Verb::Skip => engine.skip(id, step, order).await,
         Verb::Done => engine.mark_done(id, step, None, order).await,
+        Verb::Undone => engine.mark_undone(id, step, order).await,
     }
 }
 

@@ -58,7 +58,8 @@ pub(crate) async fn call(arguments: Arguments) -> Result<Exit, Error> {
             orders::retry(&context, at, (input, output), order).await
         }
         Verb::Skip { at, order } => orders::skip(&context, at, order).await,
-        Verb::Done { at, output, order } => orders::done(&context, at, output, order).await,
+        Verb::Done { at, undo: true, order, .. } => orders::undone(&context, at, order).await,
+        Verb::Done { at, output, order, .. } => orders::done(&context, at, output, order).await,
         Verb::Abandon { which, order } => orders::abandon(&context, which, order).await,
         Verb::Worker(worker) => temporal::worker(&context, worker).await,
         Verb::Check { files } => check::check(&context, &files),

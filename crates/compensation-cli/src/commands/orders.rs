@@ -1,7 +1,7 @@
 //! `undo`, `retry`, `skip`, `done` and `abandon`: what a person orders, of one saga. The first four drive the saga on
 //! to its end.
 
-use compensation::{Applied, Edit, EngineError, Order, SagaId, machine::Phase};
+use compensation::{Applied, Edit, EngineError, Order, Report, SagaId, machine::Phase};
 use serde_json::{Value, value::RawValue};
 
 use super::{
@@ -107,17 +107,15 @@ pub(super) async fn done(
     let session = Session::open(context).await?;
     let model = session.drivable(&id).await?;
     let steps = steps(&session, &id, at).await?;
+    let report = session.engine.report(&id).await?;
+    if let Some(step) = steps.iter().find(|step| undo_is_parked(&report, step)) {
+        return Err(Error::input(format!(
+            "it is the undo of step `{step}` that is parked: if that was done by hand, say `done --undo`"
+        )));
+    }
     let output = match (output, &*steps) {
         (None, _) => None,
-        (Some(output), [step]) => {
-            let phase = session.engine.report(&id).await?.phase(step);
-            if matches!(phase, Some(Phase::UndoParked(_))) {
-                let message =
-                    "what is parked is the step's undo, which has no output: drop --output";
-                return Err(Error::input(message));
-            }
-            read_output(model.as_ref(), step, output)?
-        }
+        (Some(output), [step]) => read_output(model.as_ref(), step, output)?,
         (Some(_), _) => return Err(Error::input("--output is for one step: name it")),
     };
     let ordered = async {
@@ -125,6 +123,34 @@ pub(super) async fn done(
         for step in &steps {
             let one = session.engine.mark_done(&id, step, output.clone(), order.clone()).await?;
             applied = changed(applied, one);
+        }
+        Ok(applied)
+    };
+    drive(context, &session, &id, ordered).await
+}
+
+pub(super) async fn undone(context: &Context, at: At, order: Ordered) -> Result<Exit, Error> {
+    let At { id, at, many } = at;
+    let Some(id) = one(id, &many)? else {
+        return many::order(context, many, Verb::Undone, order).await;
+    };
+    if many.dry_run {
+        return many::dry_run(context, &id, at.as_deref(), Verb::Undone).await;
+    }
+    let order = signed(order)?;
+    let session = Session::open(context).await?;
+    session.drivable(&id).await?;
+    let steps = steps(&session, &id, at).await?;
+    let report = session.engine.report(&id).await?;
+    if let Some(step) = steps.iter().find(|step| is_parked(&report, step)) {
+        return Err(Error::input(format!(
+            "it is step `{step}` itself that is parked: if that was done by hand, leave out --undo"
+        )));
+    }
+    let ordered = async {
+        let mut applied = Applied::Already;
+        for step in &steps {
+            applied = changed(applied, session.engine.mark_undone(&id, step, order.clone()).await?);
         }
         Ok(applied)
     };
@@ -150,6 +176,14 @@ pub(super) async fn abandon(
     drive::result_of(context, &session, &id, Some(applied)).await?;
     // It is what was asked for, so it is no failure of this verb.
     Ok(Exit::Ok)
+}
+
+fn is_parked(report: &Report, step: &str) -> bool {
+    matches!(report.phase(step), Some(Phase::Parked(_)))
+}
+
+fn undo_is_parked(report: &Report, step: &str) -> bool {
+    matches!(report.phase(step), Some(Phase::UndoParked(_)))
 }
 
 /// The one saga that is meant; `None` where many are.

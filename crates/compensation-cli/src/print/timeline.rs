@@ -68,7 +68,8 @@ fn what(happened: &Happened, attempt: u32) -> String {
         "cancel_requested" => "undo",
         "retry_ordered" => "retry",
         "skip_ordered" => "skip",
-        "done_declared" => "done",
+        "done_declared" => "done by hand",
+        "undone_declared" => "undone by hand",
         "abandoned" => "abandon",
         other => return other.to_owned(),
     };

@@ -173,7 +173,7 @@ fn outlook(verb: Verb, step: &str, shown: &Shown, preview: &Result<Preview, Stri
         (Verb::Undo, Err(why)) => html! { p.problem { "It can't be undone: " (why) "." } },
         (Verb::Undo, Ok(preview)) => undone(shown, preview, None),
         (Verb::Retry, Ok(preview)) if undoing => undone(shown, preview, Some((step, true))),
-        (Verb::Skip | Verb::Done, Ok(preview)) if undoing => {
+        (Verb::Skip | Verb::Undone, Ok(preview)) if undoing => {
             undone(shown, preview, Some((step, false)))
         }
         _ => followers(step, shown),
@@ -358,6 +358,7 @@ async fn order(
         Verb::Retry => engine.retry(id, step, order).await.map(drop)?,
         Verb::Skip => engine.skip(id, step, order).await.map(drop)?,
         Verb::Done => engine.mark_done(id, step, output, order).await.map(drop)?,
+        Verb::Undone => engine.mark_undone(id, step, order).await.map(drop)?,
         Verb::Undo => engine.cancel(id, order).await.map(drop)?,
         Verb::Abandon => engine.abandon(id, order).await.map(drop)?,
         Verb::Resume => engine.resume(id).await?,

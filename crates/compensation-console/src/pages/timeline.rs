@@ -91,7 +91,8 @@ pub(super) fn ordered(change: Change) -> &'static str {
         Change::CancelRequested => "undo",
         Change::RetryOrdered(_) => "retry",
         Change::SkipOrdered(_) => "skip",
-        Change::DoneDeclared(_) => "done",
+        Change::DoneDeclared(_) => "done by hand",
+        Change::UndoneDeclared(_) => "undone by hand",
         Change::Abandoned => "abandon",
         _ => "order",
     }

@@ -13,20 +13,29 @@ pub(crate) enum Verb {
     Retry,
     Skip,
     Done,
+    Undone,
     Undo,
     Resume,
     Abandon,
 }
 
 impl Verb {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Retry, Self::Skip, Self::Done, Self::Undo, Self::Resume, Self::Abandon];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Retry,
+        Self::Skip,
+        Self::Done,
+        Self::Undone,
+        Self::Undo,
+        Self::Resume,
+        Self::Abandon,
+    ];
 
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Retry => "retry",
             Self::Skip => "skip",
             Self::Done => "done",
+            Self::Undone => "undone",
             Self::Undo => "undo",
             Self::Resume => "resume",
             Self::Abandon => "abandon",
@@ -39,6 +48,7 @@ impl Verb {
             Self::Retry => "Retry",
             Self::Skip => "Skip",
             Self::Done => "Done by hand",
+            Self::Undone => "Undone by hand",
             Self::Undo => "Undo the saga",
             Self::Resume => "Resume",
             Self::Abandon => "Abandon",
@@ -51,7 +61,7 @@ impl Verb {
 
     /// Whether it is about one step.
     pub(crate) fn needs_step(self) -> bool {
-        matches!(self, Self::Retry | Self::Skip | Self::Done)
+        matches!(self, Self::Retry | Self::Skip | Self::Done | Self::Undone)
     }
 
     /// Whether the saga goes on by it, so that its functions must be there.
@@ -73,7 +83,7 @@ impl Verb {
             Self::Skip => format!(
                 "The saga goes on without `{step}`, and without all steps that wait for it."
             ),
-            Self::Done if undo => {
+            Self::Undone => {
                 format!("You have undone `{step}` by hand: the saga goes on as if its undo had succeeded.")
             }
             Self::Done => {
@@ -89,9 +99,8 @@ impl Verb {
 /// The orders about a step that stands so.
 pub(crate) fn of_step(phase: Phase) -> &'static [Verb] {
     match phase {
-        Phase::UndoParked(_) | Phase::Parked(Park::TailFailed) => {
-            &[Verb::Retry, Verb::Skip, Verb::Done]
-        }
+        Phase::UndoParked(_) => &[Verb::Retry, Verb::Skip, Verb::Undone],
+        Phase::Parked(Park::TailFailed) => &[Verb::Retry, Verb::Skip, Verb::Done],
         Phase::Parked(_) => &[Verb::Retry, Verb::Done],
         _ => &[],
     }

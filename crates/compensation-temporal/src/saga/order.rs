@@ -34,8 +34,10 @@ pub enum Verb {
     Retry,
     /// Go on without what is parked.
     Skip,
-    /// What is parked was done by hand.
+    /// The step that is parked was done by hand.
     Done,
+    /// The undo that is parked was done by hand.
+    Undone,
     /// Give the saga up.
     Abandon,
 }
@@ -65,6 +67,7 @@ impl SagaOrder {
             Verb::Retry => Change::RetryOrdered(step()?),
             Verb::Skip => Change::SkipOrdered(step()?),
             Verb::Done => Change::DoneDeclared(step()?),
+            Verb::Undone => Change::UndoneDeclared(step()?),
             Verb::Abandon => Change::Abandoned,
         })
     }
@@ -81,6 +84,7 @@ impl fmt::Display for Verb {
             Self::Retry => "retry",
             Self::Skip => "skip",
             Self::Done => "mark as done",
+            Self::Undone => "mark as undone",
             Self::Abandon => "abandon",
         })
     }

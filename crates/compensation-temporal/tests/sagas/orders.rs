@@ -44,7 +44,10 @@ async fn an_undo_may_be_skipped_or_declared_done_by_hand() {
         match skips {
             true => stage.sagas.skip(&stage.id, "hotel", order()).await.expect("parked"),
             false => {
-                stage.sagas.mark_done(&stage.id, "hotel", None, order()).await.expect("parked");
+                let wrong = stage.sagas.mark_done(&stage.id, "hotel", None, order()).await;
+                let wrong = wrong.expect_err("it is the undo that is parked");
+                assert!(wrong.to_string().contains("it is its undo that is parked"), "{wrong}");
+                stage.sagas.mark_undone(&stage.id, "hotel", order()).await.expect("parked");
             }
         }
         let (closed, outcome) = stage.ends().await;

@@ -4,7 +4,7 @@ use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use compensation::{
     Applied, Engine, EngineError, Order, Outcome, Report, Saga, SagaId, Status, Value,
-    repository::MemoryRepository,
+    machine::Phase, repository::MemoryRepository,
 };
 
 use super::{
@@ -211,6 +211,10 @@ async fn order(stage: &Stage, engine: &Engine, id: &SagaId, verb: Verb) -> bool 
             Verb::Cancel => engine.cancel(id, order()).await,
             Verb::Retry => engine.retry(id, &step, order()).await,
             Verb::Skip => engine.skip(id, &step, order()).await,
+            // Said of what was seen to be parked.
+            Verb::Done if matches!(report.phase(&step), Some(Phase::UndoParked(_))) => {
+                engine.mark_undone(id, &step, order()).await
+            }
             Verb::Done => engine.mark_done(id, &step, None, order()).await,
             Verb::Abandon => engine.abandon(id, order()).await,
         };

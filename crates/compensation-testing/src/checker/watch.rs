@@ -254,7 +254,7 @@ impl Watch {
                 step.tainted = true;
             }
             "retry_ordered" => step.given_up = false,
-            "skip_ordered" | "done_declared" => {
+            "skip_ordered" | "done_declared" | "undone_declared" => {
                 step.given_up = true;
                 self.by_hand[usize::from(index)] = true;
             }

@@ -143,11 +143,13 @@ impl Engine {
         self.order(id, Change::SkipOrdered(step), order, Edit::default()).await
     }
 
-    /// Declares that a parked step, or a parked undo, has been done by hand. A step's output may be given
-    /// as JSON, for later steps that read it.
+    /// Declares that a parked step has been done by hand. Its output may be given as JSON, for later steps that
+    /// read it.
     ///
     /// # Errors
-    /// As [`retry`](Self::retry), and [`EngineError::BadOutput`] where the output is not of the step's type.
+    /// As [`retry`](Self::retry), and [`EngineError::BadOutput`] where the output is not of the step's type. Where
+    /// it is the step's undo that is parked, because the saga has turned back meanwhile, it is refused: the undo
+    /// is still owed.
     pub async fn mark_done(
         &self,
         id: &SagaId,
@@ -158,6 +160,20 @@ impl Engine {
         let step = self.step(id, step).await?;
         let edit = Edit { output, ..Edit::default() };
         self.order(id, Change::DoneDeclared(step), order, edit).await
+    }
+
+    /// Declares that a parked undo has been done by hand.
+    ///
+    /// # Errors
+    /// As [`retry`](Self::retry); refused also where it is the step's action that is parked.
+    pub async fn mark_undone(
+        &self,
+        id: &SagaId,
+        step: &str,
+        order: Order,
+    ) -> Result<Applied, EngineError> {
+        let step = self.step(id, step).await?;
+        self.order(id, Change::UndoneDeclared(step), order, Edit::default()).await
     }
 
     /// Gives a saga up, on the word of a person: nothing of it will run any more.

@@ -83,7 +83,7 @@ impl Engine {
             None => {
                 let saga = self.load(&id).await?;
                 self.check_same(name, &saga, &text(name, input)?)?;
-                if saga.summary.head.status.is_open() { self.take_up(&id).await } else { Ok(()) }
+                if saga.summary.head.status.is_open() { self.resume(&id).await } else { Ok(()) }
             }
         }
     }
@@ -97,18 +97,10 @@ impl Engine {
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn wait(&self, id: &SagaId) -> Result<Outcome, EngineError> {
+        let mut read = None;
         loop {
-            let ended = self.0.table().get(id).map(|running| running.ended.clone());
-            if let Some(mut ended) = ended
-                && let Some(ended) = told(&mut ended).await
-            {
-                return ended;
-            }
-            if let Some(outcome) = Outcome::of(self.report(id).await?) {
+            if let Some(outcome) = self.ended(id, &mut read).await? {
                 return Ok(outcome);
-            }
-            if self.0.is_closing() {
-                return Err(EngineError::Closing);
             }
             clock::sleep(LOOK).await;
         }
@@ -123,31 +115,41 @@ impl Engine {
     /// # Cancel safety
     /// The saga goes on when the future is dropped.
     pub async fn finish(&self, id: &SagaId) -> Result<Outcome, EngineError> {
+        let mut read = None;
         loop {
             let saga = self.load(id).await?;
             // A stuck one too: an engine may have parked it for want of its definition.
             if !saga.summary.head.status.is_final() && !self.0.is_running(id) {
-                self.take_up(id).await?;
+                self.resume(id).await?;
             }
-            let ended = self.0.table().get(id).map(|running| running.ended.clone());
-            if let Some(mut ended) = ended
-                && let Some(ended) = told(&mut ended).await
-            {
-                return ended;
-            }
-            if let Some(outcome) = Outcome::of(self.report(id).await?) {
+            if let Some(outcome) = self.ended(id, &mut read).await? {
                 return Ok(outcome);
-            }
-            if self.0.is_closing() {
-                return Err(EngineError::Closing);
             }
             clock::sleep(LOOK).await;
         }
     }
 
-    /// Drives a saga unless another process does.
-    async fn take_up(&self, id: &SagaId) -> Result<(), EngineError> {
-        self.resume(id).await
+    /// The end of a saga: waited for where it is driven here, else looked for once. `read` says how much of its
+    /// record was read at the last look: one that has not grown is not read again.
+    async fn ended(
+        &self,
+        id: &SagaId,
+        read: &mut Option<(Status, usize)>,
+    ) -> Result<Option<Outcome>, EngineError> {
+        let ended = self.0.table().get(id).map(|running| running.ended.clone());
+        if let Some(mut ended) = ended
+            && let Some(ended) = told(&mut ended).await
+        {
+            return ended.map(Some);
+        }
+        let saga = self.load(id).await?;
+        let grown = Some((saga.summary.head.status, saga.journal.len()));
+        if std::mem::replace(read, grown) != grown
+            && let Some(outcome) = Outcome::of(report(&saga)?)
+        {
+            return Ok(Some(outcome));
+        }
+        if self.0.is_closing() { Err(EngineError::Closing) } else { Ok(None) }
     }
 
     /// A saga's record as it stands in the store.

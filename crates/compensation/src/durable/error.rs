@@ -6,6 +6,7 @@ use crate::{
     id::SagaId,
     machine::Illegal,
     repository::{ErrorKind, RepositoryError},
+    status::Status,
 };
 
 /// Why an [`Engine`](crate::Engine) did not do what it was asked. Cheap to clone, for several callers may
@@ -112,10 +113,23 @@ pub struct Refusal(pub Illegal);
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use crate::machine::Change;
+        use crate::machine::{Change, Phase};
         let Illegal { change, status, phase } = &self.0;
-        let phase = phase.map(|phase| format!(", the step {phase}")).unwrap_or_default();
         let what = match change {
+            Change::RetryOrdered(_) | Change::SkipOrdered(_) | Change::UndoneDeclared(_)
+                if matches!(phase, Some(Phase::UndoParked(_))) && *status != Status::Stuck =>
+            {
+                "something is in flight that may have to be undone first: order it once that has ended"
+            }
+            Change::RetryOrdered(_) if matches!(phase, Some(Phase::UndoParked(_))) => {
+                "the step has no undo that could run: skip it, or declare it undone"
+            }
+            Change::DoneDeclared(_) if matches!(phase, Some(Phase::UndoParked(_))) => {
+                "it is its undo that is parked, and still owed: if that was done by hand, declare it undone"
+            }
+            Change::UndoneDeclared(_) if matches!(phase, Some(Phase::Parked(_))) => {
+                "it is the step itself that is parked, not its undo: if that was done by hand, declare it done"
+            }
             Change::CancelRequested => {
                 "it can't be undone: it is past its pivot, its pivot is in flight, or it was given up"
             }
@@ -125,13 +139,15 @@ impl fmt::Display for Refusal {
             Change::SkipOrdered(_) => {
                 "only a parked undo, or a parked step after the pivot, can be skipped"
             }
-            Change::DoneDeclared(_) => "only what is parked can be declared done",
+            Change::DoneDeclared(_) => "only a step that is parked can be declared done",
+            Change::UndoneDeclared(_) => "only a step whose undo is parked can be declared undone",
             Change::Abandoned => {
                 "only a saga that is not over, with nothing in flight, can be \
                                   abandoned"
             }
             _ => "that can't happen now",
         };
+        let phase = phase.map(|phase| format!(", the step {phase}")).unwrap_or_default();
         write!(f, "{what} (the saga is {status}{phase})")
     }
 }

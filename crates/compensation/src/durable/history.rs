@@ -8,7 +8,7 @@ use crate::{
     error::{Certainty, Failure},
     event::{Change, Event, StepIndex},
     id::SagaId,
-    machine::{Machine, Phase},
+    machine::Machine,
     outcome::{Order, Report},
     plan::UndoPlan,
     records::UndoRecord,
@@ -74,9 +74,9 @@ fn history(saga: &StoredSaga) -> Result<History, EngineError> {
     let mut effects = vec![None; steps];
     let names: Vec<Arc<str>> =
         report.plan().steps.iter().map(|step| step.name.as_str().into()).collect();
-    let told = record::read_with(saga, |at, change, event, machine| {
+    let told = record::read_with(saga, |at, change, event, _| {
         if let Some(step) = change.step().map(usize::from) {
-            note_effect(&mut effects[step], at, change, machine);
+            note_effect(&mut effects[step], at, change);
         }
         events.push(happening(at, change, event, &names, &mut counts));
     });
@@ -91,15 +91,15 @@ fn history(saga: &StoredSaga) -> Result<History, EngineError> {
 }
 
 /// When a step had its effect, as far as is known.
-fn note_effect(since: &mut Option<Timestamp>, at: Timestamp, change: Change, machine: &Machine) {
+fn note_effect(since: &mut Option<Timestamp>, at: Timestamp, change: Change) {
     match change {
-        Change::ActionDone(_) | Change::ProbeDone(_) | Change::Interrupted(_) => {
+        Change::ActionDone(_)
+        | Change::ProbeDone(_)
+        | Change::DoneDeclared(_)
+        | Change::Interrupted(_) => {
             since.get_or_insert(at);
         }
         Change::ActionFailed { certainty: Certainty::Unknown, .. } => {
-            since.get_or_insert(at);
-        }
-        Change::DoneDeclared(step) if machine.phase(step) == Phase::Done => {
             since.get_or_insert(at);
         }
         Change::ProbeNotDone(_) => *since = None,

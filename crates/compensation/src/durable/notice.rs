@@ -1,6 +1,6 @@
 //! What observers of an engine are told, once it is durable.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::broadcast;
 
@@ -120,6 +120,7 @@ impl News {
             | Change::RetryOrdered(_)
             | Change::SkipOrdered(_)
             | Change::DoneDeclared(_)
+            | Change::UndoneDeclared(_)
             | Change::Abandoned => Self::Ordered,
         }
     }
@@ -139,27 +140,25 @@ impl Subject {
     }
 }
 
-/// Everybody who watches an engine.
-#[derive(Clone)]
-pub(super) struct Observers(broadcast::Sender<Notice>);
+/// Everybody who watches an engine. The channel, which holds all its notices at once, is made for the first one.
+#[derive(Clone, Default)]
+pub(super) struct Observers(Arc<OnceLock<broadcast::Sender<Notice>>>);
 
 impl Observers {
-    pub(super) fn new() -> Self {
-        Self(broadcast::channel(CAPACITY).0)
-    }
-
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Notice> {
-        self.0.subscribe()
+        self.0.get_or_init(|| broadcast::channel(CAPACITY).0).subscribe()
     }
 
     /// Whether anybody watches: without, no notice need be made.
     pub(super) fn any(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.0.get().is_some_and(|sender| sender.receiver_count() > 0)
     }
 
     pub(super) fn tell(&self, of: &Subject, at: Timestamp, news: News) {
         let Subject { id, saga, created } = of.clone();
-        // The last observer may have gone meanwhile.
-        let _ = self.0.send(Notice { id, saga, created, at, news });
+        if let Some(sender) = self.0.get() {
+            // The last observer may have gone meanwhile.
+            let _ = sender.send(Notice { id, saga, created, at, news });
+        }
     }
 }

@@ -100,7 +100,7 @@ impl Inner {
     ) -> Self {
         let (close, closing) = watch::channel(false);
         Self {
-            desk: Desk { repository, observers: Observers::new(), closing },
+            desk: Desk { repository, observers: Observers::default(), closing },
             registry,
             runtime: Handle::current(),
             places: Arc::new(Semaphore::new(concurrent)),

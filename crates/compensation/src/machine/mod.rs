@@ -236,6 +236,7 @@ impl Machine {
             Change::RetryOrdered(step) => self.retry_ordered(step),
             Change::SkipOrdered(step) => self.skip_ordered(step),
             Change::DoneDeclared(step) => self.done_declared(step),
+            Change::UndoneDeclared(step) => self.undone_declared(step),
             Change::Abandoned => self.give_up(),
         }
     }

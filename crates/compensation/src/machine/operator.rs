@@ -81,10 +81,8 @@ impl Machine {
             Change::SkipOrdered(_) => {
                 matches!(phase, Some(Phase::Skipped | Phase::UndoSkipped))
             }
-            Change::DoneDeclared(_) => match phase {
-                Some(Phase::Done) => !self.is_backward(),
-                phase => phase == Some(Phase::Undone),
-            },
+            Change::DoneDeclared(_) => phase == Some(Phase::Done),
+            Change::UndoneDeclared(_) => phase == Some(Phase::Undone),
             _ => false,
         }
     }
@@ -116,14 +114,21 @@ impl Machine {
     }
 
     pub(super) fn done_declared(&mut self, step: StepIndex) -> bool {
-        match self.phase(step) {
-            Phase::UndoParked(_) if self.has_settled() => {
-                self.undo_ended(step, Phase::Undone);
-            }
-            Phase::Parked(_) => self.done(step),
-            _ => return false,
+        let parked = matches!(self.phase(step), Phase::Parked(_));
+        if parked {
+            self.done(step);
         }
-        true
+        parked
+    }
+
+    /// A word of its own: a saga may turn back between what a person saw and what they say of it, and to have done
+    /// the action by hand is no reason to leave out its undo.
+    pub(super) fn undone_declared(&mut self, step: StepIndex) -> bool {
+        let parked = matches!(self.phase(step), Phase::UndoParked(_)) && self.has_settled();
+        if parked {
+            self.undo_ended(step, Phase::Undone);
+        }
+        parked
     }
 
     pub(super) fn give_up(&mut self) -> bool {

@@ -228,6 +228,7 @@ impl Course {
             (Change::DoneDeclared(_), Some(output)) => with_output(change, output),
             (
                 Change::DoneDeclared(_)
+                | Change::UndoneDeclared(_)
                 | Change::CancelRequested
                 | Change::RetryOrdered(_)
                 | Change::SkipOrdered(_)

@@ -51,7 +51,7 @@ impl Gate {
         self.state.send_modify(|state| state.1 = true);
     }
 
-    async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         self.state.send_modify(|state| state.0 += 1);
         self.state.subscribe().wait_for(|state| state.1).await.expect("a gate");
     }

@@ -184,10 +184,10 @@ pub(crate) fn cases() -> Vec<Case> {
         Case {
             then: Some(|engine, _| {
                 Box::pin(async {
-                    engine.mark_done(&id("1"), "b", None, order()).await.expect("declared");
+                    engine.mark_undone(&id("1"), "b", order()).await.expect("declared");
                 })
             }),
-            ..case("done-declared", "trip", &stuck)
+            ..case("undone-declared", "trip", &stuck)
         },
         Case {
             then: Some(|engine, _| {

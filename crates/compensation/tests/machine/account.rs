@@ -89,7 +89,8 @@ impl Account {
                     waits || undo_waits && shape.step(step).undo || self.backs_off(step)
                 }
                 Change::SkipOrdered(_) => undo_waits || waits && self.is_committed(shape),
-                Change::DoneDeclared(_) => undo_waits || waits,
+                Change::DoneDeclared(_) => waits,
+                Change::UndoneDeclared(_) => undo_waits,
                 Change::CancelRequested => {
                     !self.backward && !self.is_committed(shape) && !self.may_commit(shape)
                 }
@@ -252,7 +253,7 @@ impl Account {
                     self.steps[usize::from(other)].phase = Phase::Skipped;
                 }
             }
-            Change::DoneDeclared(_) if self.backward => this.phase = Phase::Undone,
+            Change::UndoneDeclared(_) => this.phase = Phase::Undone,
             Change::DoneDeclared(_) => (this.phase, this.effect) = (Phase::Done, Known::Sure),
             Change::CancelRequested | Change::Abandoned => {}
         }

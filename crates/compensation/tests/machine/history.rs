@@ -69,8 +69,8 @@ impl History {
                 ensure!(!past.undone, "step {step} is ordered anew though it is undone");
                 (past.ordered, past.undo_ordered) = (true, true);
             }
-            Change::DoneDeclared(step) if before.is_backward() => self.past_mut(step).undone = true,
             Change::DoneDeclared(step) => self.done(step)?,
+            Change::UndoneDeclared(step) => self.past_mut(step).undone = true,
             Change::SkipOrdered(step) => self.past_mut(step).undone = true,
             Change::CancelRequested => self.pivot_is_open(shape, "a cancel")?,
             Change::ProbeStarted(step) => {

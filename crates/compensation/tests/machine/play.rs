@@ -159,7 +159,7 @@ impl Play {
                 Change::UndoDone(_) => 6,
                 Change::CancelRequested => usize::from(lot.is_multiple_of(32)),
                 Change::Abandoned => usize::from(lot.is_multiple_of(128)),
-                Change::SkipOrdered(_) | Change::DoneDeclared(_) => {
+                Change::SkipOrdered(_) | Change::DoneDeclared(_) | Change::UndoneDeclared(_) => {
                     usize::from(lot.is_multiple_of(4))
                 }
                 _ => 1,

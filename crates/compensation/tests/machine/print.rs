@@ -82,6 +82,7 @@ fn word(change: Change) -> String {
         Change::RetryOrdered(_) => format!("retry:{name}"),
         Change::SkipOrdered(_) => format!("skip:{name}"),
         Change::DoneDeclared(_) => format!("declare:{name}"),
+        Change::UndoneDeclared(_) => format!("declare-undone:{name}"),
         Change::Abandoned => "abandon".to_owned(),
     }
 }

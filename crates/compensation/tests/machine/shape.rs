@@ -86,6 +86,7 @@ impl Shape {
                 Change::RetryOrdered(step),
                 Change::SkipOrdered(step),
                 Change::DoneDeclared(step),
+                Change::UndoneDeclared(step),
             ]);
             for retryable in [true, false] {
                 changes.push(Change::ProbeFailed { step, retryable });

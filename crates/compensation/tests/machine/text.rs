@@ -16,7 +16,7 @@
 //! | `S>` `S+` | starts, is done | `^S>` `^S+` | its undo starts, is done |
 //! | `S-` | fails without effect | `^S-` | its undo fails |
 //! | `S?` | fails, perhaps with effect | `~S>` `~S+` `~S-` `~S?` | its probe starts, finds it done, not done, cannot tell |
-//! | `S*` | the attempt in flight died | `retry:S` `skip:S` `declare:S` `cancel` `abandon` | orders |
+//! | `S*` | the attempt in flight died | `retry:S` `skip:S` `declare:S` `declare-undone:S` `cancel` `abandon` | orders |
 //!
 //! `!` behind a failure: another attempt would not help.
 //!
@@ -129,6 +129,7 @@ impl Saga {
                 "retry" => Change::RetryOrdered(step),
                 "skip" => Change::SkipOrdered(step),
                 "declare" => Change::DoneDeclared(step),
+                "declare-undone" => Change::UndoneDeclared(step),
                 _ => panic!("no order `{order}`"),
             }];
         }

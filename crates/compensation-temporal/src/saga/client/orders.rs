@@ -39,11 +39,11 @@ impl TemporalSagas {
         self.order(id, given(Verb::Skip, Some(step), order)).await
     }
 
-    /// Declares that a parked step, or a parked undo, has been done by hand. A step's output may be given as JSON, for
-    /// later steps that read it. It is not checked here: a step that can't read it fails.
+    /// Declares that a parked step has been done by hand. Its output may be given as JSON, for later steps that read
+    /// it. It is not checked here: a step that can't read it fails.
     ///
     /// # Errors
-    /// As [`retry`](Self::retry).
+    /// As [`retry`](Self::retry); [`SagasError::Refused`] also where it is the step's undo that is parked.
     pub async fn mark_done(
         &self,
         id: &SagaId,
@@ -52,6 +52,19 @@ impl TemporalSagas {
         order: Order,
     ) -> Result<(), SagasError> {
         self.order(id, SagaOrder { output, ..given(Verb::Done, Some(step), order) }).await
+    }
+
+    /// Declares that a parked undo has been done by hand.
+    ///
+    /// # Errors
+    /// As [`retry`](Self::retry); [`SagasError::Refused`] also where it is the step itself that is parked.
+    pub async fn mark_undone(
+        &self,
+        id: &SagaId,
+        step: &str,
+        order: Order,
+    ) -> Result<(), SagasError> {
+        self.order(id, given(Verb::Undone, Some(step), order)).await
     }
 
     /// Gives a saga up, on the word of a person: nothing of it will run any more.

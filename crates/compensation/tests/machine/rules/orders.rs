@@ -106,7 +106,7 @@ fn an_undo_in_flight_runs_on_beside_one_that_is_retried() {
 fn a_parked_undo_is_skipped_or_declared_done_on_order() {
     let told = |order| after("a; b<a", &format!("a b> b- ^a> ^a- {order}"));
     assert_eq!(told("skip:a"), "compensated | a undo skipped, b failed |");
-    assert_eq!(told("declare:a"), "compensated | a undone, b failed |");
+    assert_eq!(told("declare-undone:a"), "compensated | a undone, b failed |");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_step_without_undo_that_is_parked_in_a_rollback_is_skipped_or_declared_done(
     let told = |order| after("a no-undo unknown=park; b", &format!("a> b> a? b- {order}"));
     assert_eq!(told(""), "stuck | a undo parked: outcome unknown, b failed |");
     assert_eq!(told("skip:a"), "compensated | a undo skipped, b failed |");
-    assert_eq!(told("declare:a"), "compensated | a undone, b failed |");
+    assert_eq!(told("declare-undone:a"), "compensated | a undone, b failed |");
 }
 
 #[test]

@@ -93,15 +93,29 @@ fn nothing_is_cancelled_twice() {
 #[test]
 fn orders_are_for_what_is_parked() {
     for story in ["", "a>", "a", "a b> b- ^a>", "a b> b-", "a b> b- ^a"] {
-        all_refused("a x2; b<a", story, &["retry:a", "skip:a", "declare:a"]);
+        all_refused("a x2; b<a", story, &["retry:a", "skip:a", "declare:a", "declare-undone:a"]);
     }
-    all_refused("a x2; b<a", "a> a-", &["skip:a", "declare:a"]);
+    all_refused("a x2; b<a", "a> a-", &["skip:a", "declare:a", "declare-undone:a"]);
 }
 
 #[test]
 fn what_waits_for_nothing_is_not_ordered_anew() {
     all_refused("a x2", "a> a- retry:a", &["retry:a"]);
     all_refused("a once unknown=park", "a> a? retry:a", &["retry:a"]);
+}
+
+#[test]
+fn what_is_said_of_an_action_is_not_taken_for_its_undo() {
+    all_refused("a; b<a", "a b> b- ^a> ^a-", &["declare:a"]);
+    // It was its action that was parked, until `b` turned the saga back.
+    all_refused("a unknown=park; b", "a> b> a? b-", &["declare:a"]);
+    all_refused("a no-undo unknown=park; b", "a> b> a? b-", &["declare:a"]);
+}
+
+#[test]
+fn what_is_said_of_an_undo_is_not_taken_for_its_action() {
+    all_refused("a unknown=park; b<a", "a> a?", &["declare-undone:a"]);
+    all_refused("p pivot; t<p no-undo", "p t> t-", &["declare-undone:t"]);
 }
 
 #[test]
@@ -112,7 +126,7 @@ fn a_step_parked_before_the_pivot_is_not_skipped() {
 
 #[test]
 fn nothing_is_ordered_about_undos_while_something_is_in_flight_that_may_have_to_be_undone() {
-    let words = ["retry:a", "skip:a", "declare:a"];
+    let words = ["retry:a", "skip:a", "declare:a", "declare-undone:a"];
     all_refused("a unknown=park; b; c", "a> b> c> a? b-", &words);
 }
 
@@ -136,7 +150,8 @@ fn a_saga_that_is_over_is_not_abandoned() {
 
 #[test]
 fn nothing_happens_to_an_abandoned_saga() {
-    let words = ["b>", "cancel", "abandon", "retry:a", "skip:a", "declare:a", "^a>"];
+    let words =
+        ["b>", "cancel", "abandon", "retry:a", "skip:a", "declare:a", "declare-undone:a", "^a>"];
     all_refused("a unknown=park; b", "a> a? abandon", &words);
     all_refused("a; b<a", "a b> b- abandon", &words);
 }

@@ -21,6 +21,8 @@ macro_rules! me {
 }
 pub(super) use me;
 
+/// `IS NOT DISTINCT FROM`, which no index serves: while the tables are young and the server has no statistics of them, it
+/// would else look for this owner's sagas in `saga_driven`, among all that it ever owned, and not for the few by key.
 const WRITE: &str = concat!(
     me!(),
     "started AS (
@@ -40,7 +42,7 @@ const WRITE: &str = concat!(
             updated = coalesce(new.at, saga.updated),
             owner = CASE WHEN new.status < 2 THEN saga.owner END
         FROM me, unnest($13::int8[], $14::int2[], $15::int8[], $16::text[]) AS new (key, status, at, reason)
-        WHERE saga.key = new.key AND saga.owner = me.id
+        WHERE saga.key = new.key AND saga.owner IS NOT DISTINCT FROM me.id
     )
     SELECT key, id FROM started UNION ALL SELECT NULL, NULL FROM me"
 );

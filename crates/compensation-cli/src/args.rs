@@ -66,6 +66,12 @@ pub(crate) enum Verb {
         /// The sagas; none means all open ones that nobody runs
         #[arg(value_name = "ID")]
         ids: Vec<SagaId>,
+        /// Why: the record of each that nobody ran keeps it
+        #[arg(long, default_value = "resumed on the command line")]
+        reason: String,
+        /// Who; by default the environment's USER or LOGNAME
+        #[arg(long)]
+        by: Option<String>,
     },
     /// Undo a saga: a running, a stuck, or a completed one without a pivot
     Undo {

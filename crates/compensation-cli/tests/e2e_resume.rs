@@ -131,3 +131,21 @@ fn one_saga_that_fails_resume_lets_what_is_in_flight_of_the_others_finish() {
     program::open_gate(&place.file("gate-other"));
     other.end().0.code(0);
 }
+
+#[test]
+fn a_resume_leaves_in_the_record_who_ordered_it_and_why() {
+    let place = waiting(WAITING, &["x", "y"]);
+    for id in ["x", "y"] {
+        leave(&place, id);
+    }
+    place.call(&["resume", "x", "--reason", " "]).code(2).says("--reason is empty");
+    place.call(&["resume", "x", "--by", "Ada", "--reason", "the machine is back"]).code(3);
+    let shown = place.call(&["show", "x"]).out;
+    assert!(shown.contains("resume, ordered by Ada: the machine is back"), "{shown}");
+    place.call(&["resume"]).code(3);
+    let shown = place.call(&["show", "y"]).out;
+    assert!(shown.contains("resume, ordered by tester: resumed on the command line"), "{shown}");
+    let before = place.show("x");
+    place.call(&["resume", "x"]).code(3);
+    assert_eq!(place.show("x"), before, "what is over is shown, and nothing is written");
+}

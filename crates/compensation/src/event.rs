@@ -66,6 +66,8 @@ pub enum Change {
     UndoneDeclared(StepIndex),
     /// A person gave the saga up.
     Abandoned,
+    /// A person had a saga driven on that nobody drove.
+    ResumeOrdered,
 }
 
 impl Change {
@@ -88,7 +90,7 @@ impl Change {
             | Self::SkipOrdered(step)
             | Self::DoneDeclared(step)
             | Self::UndoneDeclared(step) => Some(step),
-            Self::CancelRequested | Self::Abandoned => None,
+            Self::CancelRequested | Self::Abandoned | Self::ResumeOrdered => None,
         }
     }
 
@@ -111,6 +113,7 @@ impl Change {
             Self::DoneDeclared(_) => Word::DoneDeclared,
             Self::UndoneDeclared(_) => Word::UndoneDeclared,
             Self::Abandoned => Word::Abandoned,
+            Self::ResumeOrdered => Word::ResumeOrdered,
         }
     }
 }
@@ -136,6 +139,7 @@ enum Word {
     DoneDeclared,
     UndoneDeclared,
     Abandoned,
+    ResumeOrdered,
 }
 
 /// One journal event: a [`Change`] with its evidence.
@@ -223,6 +227,7 @@ impl Event {
             Word::DoneDeclared => Change::DoneDeclared(step?),
             Word::UndoneDeclared => Change::UndoneDeclared(step?),
             Word::Abandoned => Change::Abandoned,
+            Word::ResumeOrdered => Change::ResumeOrdered,
         })
     }
 }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use temporal_absent as temporal;
 
 use crate::{
-    args::{Arguments, Common, Verb},
+    args::{Arguments, Common, Ordered, Verb},
     error::{Error, Exit},
     exec::Runner,
     store::Db,
@@ -50,7 +50,10 @@ pub(crate) async fn call(arguments: Arguments) -> Result<Exit, Error> {
         Verb::Run(run) => run::run(&context, run).await,
         Verb::List(list) => list::list(&context, list).await,
         Verb::Show { id } => show::show(&context, &id).await,
-        Verb::Resume { ids } => resume::resume(&context, ids).await,
+        Verb::Resume { ids, reason, by } => {
+            let order = Ordered { reason: Some(reason), by };
+            resume::resume(&context, ids, order).await
+        }
         Verb::Watch(watch) => watch::watch(&context, watch).await,
         Verb::Preview { id } => preview::preview(&context, &id).await,
         Verb::Undo { which, order } => orders::undo(&context, which, order).await,

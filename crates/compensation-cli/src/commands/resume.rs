@@ -1,14 +1,16 @@
 //! `resume`: drives what dead processes left to its end.
 
-use compensation::{EngineError, SagaId, Status, repository::Query};
+use compensation::{Engine, EngineError, Order, SagaId, Status, repository::Query};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{
     Context, drive,
+    orders::signed,
     session::{Session, check_secrets, exit, file_of},
 };
 use crate::{
+    args::Ordered,
     error::{Error, Exit},
     print::{self, Tone},
 };
@@ -16,7 +18,12 @@ use crate::{
 /// Sagas looked up in one go.
 const PAGE: usize = 500;
 
-pub(super) async fn resume(context: &Context, ids: Vec<SagaId>) -> Result<Exit, Error> {
+pub(super) async fn resume(
+    context: &Context,
+    ids: Vec<SagaId>,
+    order: Ordered,
+) -> Result<Exit, Error> {
+    let order = signed(order)?;
     let session = Session::open(context).await?;
     let ids = if ids.is_empty() { left(&session).await? } else { ids };
     let mut sagas = Vec::new();
@@ -32,8 +39,8 @@ pub(super) async fn resume(context: &Context, ids: Vec<SagaId>) -> Result<Exit, 
     let work = async {
         let mut sagas = JoinSet::new();
         for id in ids.clone() {
-            let engine = session.engine.clone();
-            sagas.spawn(async move { engine.finish(&id).await.map(drop) });
+            let (engine, order) = (session.engine.clone(), order.clone());
+            sagas.spawn(async move { one(&engine, &id, order).await });
         }
         while let Some(ended) = sagas.join_next().await {
             match ended.unwrap_or(Err(EngineError::Closing)) {
@@ -45,6 +52,16 @@ pub(super) async fn resume(context: &Context, ids: Vec<SagaId>) -> Result<Exit, 
     };
     drive::to_the_end(context, &session, &ids, work).await?;
     result(context, &session, &ids).await
+}
+
+/// Has a saga driven on, and waits for its end. One that is over, or waits for a person, is shown as it stands.
+async fn one(engine: &Engine, id: &SagaId, order: Order) -> Result<(), EngineError> {
+    match engine.resume_by(id, order).await {
+        Ok(_) | Err(EngineError::Refused { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    // Should whoever drives it die meanwhile, it is taken over.
+    engine.finish(id).await.map(drop)
 }
 
 /// Every open saga of a file that nobody runs.

@@ -71,6 +71,7 @@ fn what(happened: &Happened, attempt: u32) -> String {
         "done_declared" => "done by hand",
         "undone_declared" => "undone by hand",
         "abandoned" => "abandon",
+        "resume_ordered" => "resume",
         other => return other.to_owned(),
     };
     let by = happened.text("by").unwrap_or("somebody");

@@ -361,7 +361,7 @@ async fn order(
         Verb::Undone => engine.mark_undone(id, step, order).await.map(drop)?,
         Verb::Undo => engine.cancel(id, order).await.map(drop)?,
         Verb::Abandon => engine.abandon(id, order).await.map(drop)?,
-        Verb::Resume => engine.resume(id).await?,
+        Verb::Resume => engine.resume_by(id, order).await.map(drop)?,
     }
     Ok(())
 }

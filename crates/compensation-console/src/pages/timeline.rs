@@ -94,6 +94,7 @@ pub(super) fn ordered(change: Change) -> &'static str {
         Change::DoneDeclared(_) => "done by hand",
         Change::UndoneDeclared(_) => "undone by hand",
         Change::Abandoned => "abandon",
+        Change::ResumeOrdered => "resume",
         _ => "order",
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     event::{Change, StepIndex},
     handler::MAX_OUTPUT_BYTES,
     id::SagaId,
+    machine::Illegal,
     outcome::{Applied, Edit, Order},
     plan::Plan,
     repository::StoredSaga,
@@ -83,6 +84,22 @@ impl Engine {
         match self.drive(id, None).await {
             Ok(_) | Err(EngineError::OwnedElsewhere { .. }) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The same on the word of a person, which the record keeps: so everybody sees who took care of it. Of a saga
+    /// that is driven, here or by another living process, nothing is written, and it is [`Applied::Already`] so.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] where it is over, or waits for a person; else as [`cancel`](Self::cancel).
+    pub async fn resume_by(&self, id: &SagaId, order: Order) -> Result<Applied, EngineError> {
+        let change = Change::ResumeOrdered;
+        let wish = Wish { change, order: Some(order), edit: Edit::default(), letter: None };
+        match give(self.inner(), id, &wish).await {
+            Ok(applied) => Ok(applied),
+            Err(Ungiven::Elsewhere(EngineError::OwnedElsewhere { .. })) => Ok(Applied::Already),
+            Err(Ungiven::Elsewhere(why)) => mail::send(self.inner(), id, wish, why).await,
+            Err(Ungiven::Failed(error)) => Err(error),
         }
     }
 
@@ -243,7 +260,13 @@ pub(super) async fn give(inner: &Arc<Inner>, id: &SagaId, wish: &Wish) -> Result
     loop {
         let (reply, answer) = oneshot::channel();
         let ordered = Ordered::Change(Box::new(wish.clone()), Some(reply));
-        let mut driven = match inner.pass(id, ordered) {
+        // Whoever drives a saga need not be told to go on with it.
+        let resumes = wish.change == Change::ResumeOrdered;
+        if resumes && inner.is_running(id) {
+            return Ok(Applied::Already);
+        }
+        let passed = if resumes { Err(ordered) } else { inner.pass(id, ordered) };
+        let mut driven = match passed {
             Ok(ended) => Driven { ended, idle: false },
             Err(unsent) => {
                 can_give(inner, id, wish.change).await?;
@@ -291,6 +314,11 @@ pub(super) async fn can_give(
     let saga = found.ok_or_else(|| EngineError::NotFound(id.clone()))?;
     // What can't be read is told by whoever tries to drive it; to give a saga up nothing need be run.
     let Ok(read) = record::read(&saga) else { return Ok(()) };
+    let status = read.machine.status();
+    if change == Change::ResumeOrdered && !status.is_open() {
+        let why = Refusal(Illegal { change, status, phase: None });
+        return Err(Ungiven::Failed(EngineError::Refused { id: id.clone(), why }));
+    }
     match inner.registry.fit(&saga.plan, &read) {
         Fit::None(reason) if change != Change::Abandoned => {
             Err(Ungiven::Elsewhere(EngineError::Held { id: id.clone(), reason }))

@@ -145,6 +145,10 @@ impl fmt::Display for Refusal {
                 "only a saga that is not over, with nothing in flight, can be \
                                   abandoned"
             }
+            Change::ResumeOrdered if *status == Status::Stuck => {
+                "what waits for a person is not resumed: retry or skip it, or declare it done or undone"
+            }
+            Change::ResumeOrdered => "only a saga that is not over can be resumed",
             _ => "that can't happen now",
         };
         let phase = phase.map(|phase| format!(", the step {phase}")).unwrap_or_default();

@@ -121,7 +121,8 @@ impl News {
             | Change::SkipOrdered(_)
             | Change::DoneDeclared(_)
             | Change::UndoneDeclared(_)
-            | Change::Abandoned => Self::Ordered,
+            | Change::Abandoned
+            | Change::ResumeOrdered => Self::Ordered,
         }
     }
 }

@@ -238,6 +238,7 @@ impl Machine {
             Change::DoneDeclared(step) => self.done_declared(step),
             Change::UndoneDeclared(step) => self.undone_declared(step),
             Change::Abandoned => self.give_up(),
+            Change::ResumeOrdered => self.may_go_on(),
         }
     }
 

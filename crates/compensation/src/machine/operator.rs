@@ -131,6 +131,11 @@ impl Machine {
         parked
     }
 
+    /// That somebody took care of a saga is for its record; what is to be done with it is as before.
+    pub(super) fn may_go_on(&self) -> bool {
+        !self.status().is_final()
+    }
+
     pub(super) fn give_up(&mut self) -> bool {
         if self.tally.live > 0 || self.status().is_final() {
             return false;

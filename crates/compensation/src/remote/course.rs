@@ -214,7 +214,7 @@ impl Course {
     }
 
     /// A person, or a program for them, ordered a change: to cancel, retry, skip, declare done (with the output, if
-    /// there is one) or abandon. The output is not checked here, where no functions are.
+    /// there is one), abandon or resume. The output is not checked here, where no functions are.
     ///
     /// # Errors
     /// [`Illegal`] where it makes no sense as the saga stands, or is no order; nothing has changed then.
@@ -232,7 +232,8 @@ impl Course {
                 | Change::CancelRequested
                 | Change::RetryOrdered(_)
                 | Change::SkipOrdered(_)
-                | Change::Abandoned,
+                | Change::Abandoned
+                | Change::ResumeOrdered,
                 _,
             ) => Event::new(change),
             _ => {

@@ -197,6 +197,15 @@ pub(crate) fn cases() -> Vec<Case> {
             }),
             ..case("abandoned", "halting", &stuck)
         },
+        Case {
+            then: Some(|engine, _| {
+                Box::pin(async {
+                    engine.resume_by(&id("1"), order()).await.expect("resumed");
+                })
+            }),
+            dies_in: vec!["c"],
+            ..case("resumed", "trip", &[])
+        },
         Case { dies_in: vec!["a"], ..case("open-first-action", "trip", &[]) },
         Case { dies_in: vec!["c"], ..case("open-last-action", "trip", &[]) },
         Case { dies_in: vec!["b"], ..case("open-not-idempotent", "once", &[]) },
@@ -227,6 +236,17 @@ impl Case {
                 gate.reached(1).await;
             });
             world.heal(function);
+        }
+        if let (false, Some(then)) = (self.dies_in.is_empty(), self.then) {
+            life(async {
+                let mut engine = on(&data).without_recovery();
+                for saga in definitions(&world) {
+                    engine = engine.register(saga);
+                }
+                let engine = engine.start().await.expect("a start");
+                then(&engine, &world).await;
+                let _ = engine.wait(&id("1")).await.expect("an outcome");
+            });
         }
         if self.dies_in.is_empty() {
             life(async {

@@ -95,6 +95,7 @@ impl Account {
                     !self.backward && !self.is_committed(shape) && !self.may_commit(shape)
                 }
                 Change::Abandoned => !self.any(Phase::is_live) && !self.status(shape).is_final(),
+                Change::ResumeOrdered => !self.status(shape).is_final(),
             }
     }
 
@@ -191,6 +192,7 @@ impl Account {
         let Some(step) = change.step() else {
             match change {
                 Change::CancelRequested => self.turn_back(shape, true),
+                Change::ResumeOrdered => {}
                 _ => self.abandoned = true,
             }
             return;
@@ -255,7 +257,7 @@ impl Account {
             }
             Change::UndoneDeclared(_) => this.phase = Phase::Undone,
             Change::DoneDeclared(_) => (this.phase, this.effect) = (Phase::Done, Known::Sure),
-            Change::CancelRequested | Change::Abandoned => {}
+            Change::CancelRequested | Change::Abandoned | Change::ResumeOrdered => {}
         }
     }
 

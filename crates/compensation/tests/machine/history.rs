@@ -94,6 +94,7 @@ impl History {
                 ensure!(!live, "abandoned with attempts in flight");
             }
             Change::UndoFailed { .. } | Change::ProbeFailed { .. } => {}
+            Change::ResumeOrdered => ensure!(before == after, "a resume changed something"),
         }
         self.track(change);
         ensure!(after.is_backward() || !before.is_backward(), "a rollback turned forward");

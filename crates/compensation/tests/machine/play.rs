@@ -157,7 +157,9 @@ impl Play {
                 Change::ActionDone(_) => 16,
                 Change::ActionFailed { certainty: Certainty::Unknown, .. } => 2,
                 Change::UndoDone(_) => 6,
-                Change::CancelRequested => usize::from(lot.is_multiple_of(32)),
+                Change::CancelRequested | Change::ResumeOrdered => {
+                    usize::from(lot.is_multiple_of(32))
+                }
                 Change::Abandoned => usize::from(lot.is_multiple_of(128)),
                 Change::SkipOrdered(_) | Change::DoneDeclared(_) | Change::UndoneDeclared(_) => {
                     usize::from(lot.is_multiple_of(4))

@@ -84,5 +84,6 @@ fn word(change: Change) -> String {
         Change::DoneDeclared(_) => format!("declare:{name}"),
         Change::UndoneDeclared(_) => format!("declare-undone:{name}"),
         Change::Abandoned => "abandon".to_owned(),
+        Change::ResumeOrdered => "resume".to_owned(),
     }
 }

@@ -72,7 +72,7 @@ impl Shape {
 
     /// Everything that could be said to have happened, to any step.
     pub(crate) fn changes(&self) -> Vec<Change> {
-        let mut changes = vec![Change::CancelRequested, Change::Abandoned];
+        let mut changes = vec![Change::CancelRequested, Change::Abandoned, Change::ResumeOrdered];
         for step in self.steps() {
             changes.extend([
                 Change::ActionStarted(step),

@@ -121,6 +121,7 @@ impl Saga {
         match word {
             "cancel" => return vec![Change::CancelRequested],
             "abandon" => return vec![Change::Abandoned],
+            "resume" => return vec![Change::ResumeOrdered],
             _ => {}
         }
         if let Some((order, name)) = word.split_once(':') {

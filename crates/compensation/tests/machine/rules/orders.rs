@@ -1,4 +1,4 @@
-//! What people order: cancel, retry, skip, declare done, abandon.
+//! What people order: cancel, retry, skip, declare done, abandon, resume.
 
 use crate::machine::text::after;
 
@@ -135,4 +135,12 @@ fn a_saga_with_nothing_in_flight_can_be_abandoned() {
     assert_eq!(after("a unknown=park", "a> a? abandon"), stands);
     let stands = "abandoned | a undo parked: undo failed, b failed |";
     assert_eq!(after("a; b<a", "a b> b- ^a> ^a- abandon"), stands);
+}
+
+#[test]
+fn to_be_resumed_changes_nothing_of_a_saga() {
+    assert_eq!(after("a; b<a", "a b> resume"), after("a; b<a", "a b>"));
+    assert_eq!(after("a; b<a", "a b> cancel resume"), after("a; b<a", "a b> cancel"));
+    let stuck = "a b> b- ^a> ^a-";
+    assert_eq!(after("a; b<a", &format!("{stuck} resume")), after("a; b<a", stuck));
 }

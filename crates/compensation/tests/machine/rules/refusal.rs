@@ -155,3 +155,10 @@ fn nothing_happens_to_an_abandoned_saga() {
     all_refused("a unknown=park; b", "a> a? abandon", &words);
     all_refused("a; b<a", "a b> b- abandon", &words);
 }
+
+#[test]
+fn a_saga_that_is_over_is_not_resumed() {
+    all_refused("a", "a", &["resume"]);
+    all_refused("a; b<a", "a b> b- ^a", &["resume"]);
+    all_refused("a", "abandon", &["resume"]);
+}

@@ -87,8 +87,14 @@ impl Error {
     }
 
     /// The same without what is secret.
-    pub(crate) fn masked(self, mask: &compensation::Mask) -> Self {
-        Self { message: mask.text(&self.message), ..self }
+    pub(crate) fn masked(mut self, mask: &compensation::Mask) -> Self {
+        self.mask(mask);
+        self
+    }
+
+    /// Takes out what is secret.
+    pub(crate) fn mask(&mut self, mask: &compensation::Mask) {
+        self.message = mask.text(&self.message);
     }
 
     pub(crate) fn exit(&self) -> Exit {

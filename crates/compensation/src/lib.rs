@@ -112,8 +112,9 @@ pub use builder::{Builder, DefinitionError, MAX_NAME_BYTES, StepBuilder};
 pub use clock::{InvalidTimestamp, Timestamp};
 pub use compensation_status::CompensationStatus;
 pub use durable::{
-    Engine, EngineBuilder, EngineError, Happening, History, MAX_INPUT_BYTES, Mask, News, Notice,
-    Preview, Refusal, SagaRecordPage, SagaRecordQuery, SagaRecords, UndoPreview,
+    Engine, EngineBuilder, EngineError, Expected, Given, Happening, History, MAX_INPUT_BYTES,
+    MAX_SELECTED, Mask, News, Notice, Preview, Refusal, SagaRecordPage, SagaRecordQuery,
+    SagaRecords, Selection, Target, Targets, UndoPreview, Verb,
 };
 pub use error::{BoxError, Certainty, Failure, StepError};
 pub use handler::{MAX_OUTPUT_BYTES, Value};

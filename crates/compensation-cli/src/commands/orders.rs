@@ -1,15 +1,10 @@
 //! `undo`, `retry`, `skip`, `done` and `abandon`: what a person orders, of one saga. The first four drive the saga on
 //! to its end.
 
-use compensation::{Applied, Edit, EngineError, Order, Report, SagaId, machine::Phase};
+use compensation::{Applied, Edit, EngineError, Order, Report, SagaId, Verb, machine::Phase};
 use serde_json::{Value, value::RawValue};
 
-use super::{
-    Context, drive,
-    many::{self, Verb},
-    preview,
-    session::Session,
-};
+use super::{Context, drive, many, preview, session::Session};
 use crate::{
     args::{At, Many, Ordered, Which},
     error::{Error, Exit},

@@ -8,12 +8,6 @@ use compensation::{
 use super::session::{self, Session};
 use crate::{args::Filter, error::Error, file::parse_duration, print::Listed};
 
-/// Sagas looked up in one go where a filter looks into each.
-const PAGE: usize = 500;
-
-/// Sagas that one order may be for.
-const MANY: usize = 10_000;
-
 /// What the store is asked, as far as it can tell.
 pub(super) fn query(filter: &Filter) -> Result<Query, Error> {
     let ago = |given: &Option<String>, name: &str| -> Result<Option<Timestamp>, Error> {
@@ -24,7 +18,7 @@ pub(super) fn query(filter: &Filter) -> Result<Query, Error> {
     };
     let mut status = filter.status.clone();
     if filter.step.is_some() && status.is_empty() {
-        status = waiting();
+        status = vec![Status::Stuck, Status::Running, Status::Compensating];
     }
     Ok(Query {
         status,
@@ -34,11 +28,6 @@ pub(super) fn query(filter: &Filter) -> Result<Query, Error> {
         created_before: ago(&filter.older_than, "older-than")?,
         ..Query::default()
     })
-}
-
-/// How sagas stand in which a step may wait for a person.
-pub(super) fn waiting() -> Vec<Status> {
-    vec![Status::Stuck, Status::Running, Status::Compensating]
 }
 
 /// One page of what the filter finds, and where the next begins.
@@ -62,31 +51,6 @@ pub(super) async fn page(
         query.after = next;
         if next.is_none() || found.len() >= limit {
             return Ok((found, next));
-        }
-    }
-}
-
-/// All that the filter finds.
-pub(super) async fn all(
-    session: &Session,
-    filter: &Filter,
-    mut query: Query,
-) -> Result<Vec<Listed>, Error> {
-    query.limit = PAGE;
-    // Who has waited longest comes first.
-    query.oldest_first = true;
-    let mut found = Vec::new();
-    loop {
-        let (some, next) = page(session, filter, query.clone()).await?;
-        found.extend(some);
-        if found.len() > MANY {
-            return Err(Error::input(format!(
-                "the filter finds more than {MANY} sagas: narrow it, or go in steps with --older-than"
-            )));
-        }
-        query.after = next;
-        if next.is_none() {
-            return Ok(found);
         }
     }
 }

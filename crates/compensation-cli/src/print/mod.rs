@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use serde_json::Value;
 
 pub(crate) use listing::{Listed, listed_line, listing, listing_json};
-pub(crate) use orders::{Given, Target, applied, given, given_json, targets, targets_json};
+pub(crate) use orders::{applied, given, given_json, targets, targets_json};
 pub(crate) use preview::{preview, preview_json};
 pub(crate) use progress::progress;
 pub(crate) use record::Record;

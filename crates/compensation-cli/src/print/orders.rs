@@ -1,64 +1,29 @@
 //! Orders to many sagas: what they would be given to, and what came of each.
 
-use compensation::{Applied, SagaId, Status};
+use compensation::{Applied, Given, Target};
 use serde_json::{Value, json};
 
-use super::{
-    listing::Listed,
-    text::{clean, short, table},
-};
+use super::text::{clean, short, table};
 use crate::error::Error;
 
-/// A saga, or a step of one, that an order is for.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) id: SagaId,
-    saga: String,
-    status: Status,
-    pub(crate) step: Option<String>,
-    why: Option<String>,
+fn row(target: &Target) -> Vec<String> {
+    vec![
+        clean(target.id.as_str()),
+        clean(&target.saga),
+        target.status.to_string(),
+        target.step.as_deref().map(clean).unwrap_or_default(),
+        target.why.as_deref().map(short).unwrap_or_default(),
+    ]
 }
 
-/// An order that was given, and what came of it.
-#[derive(Debug)]
-pub(crate) struct Given {
-    pub(crate) target: Target,
-    pub(crate) answer: Result<Applied, Error>,
-}
-
-impl Target {
-    /// The saga itself, or that step of it, and why it waits.
-    pub(crate) fn of(listed: &Listed, step: Option<(&str, String)>) -> Self {
-        let saga = &listed.summary;
-        let (step, why) = match step {
-            Some((step, why)) => (Some(step.to_owned()), Some(why)),
-            None => (None, None),
-        };
-        let mask = listed.history.as_ref().map(|history| history.mask.clone()).unwrap_or_default();
-        let why = why.or_else(|| saga.head.reason.as_deref().map(|reason| mask.text(reason)));
-        let name = saga.name.to_string();
-        Self { id: saga.id.clone(), saga: name, status: saga.head.status, step, why }
-    }
-
-    fn row(&self) -> Vec<String> {
-        vec![
-            clean(self.id.as_str()),
-            clean(&self.saga),
-            self.status.to_string(),
-            self.step.as_deref().map(clean).unwrap_or_default(),
-            self.why.as_deref().map(short).unwrap_or_default(),
-        ]
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "id": self.id,
-            "saga": self.saga,
-            "status": self.status,
-            "step": self.step,
-            "why": self.why,
-        })
-    }
+fn target_json(target: &Target) -> Value {
+    json!({
+        "id": target.id,
+        "saga": &*target.saga,
+        "status": target.status,
+        "step": target.step.as_deref(),
+        "why": target.why,
+    })
 }
 
 /// What an order did, in a word.
@@ -75,7 +40,7 @@ pub(crate) fn targets(verb: &str, targets: &[Target]) -> String {
         return format!("nothing to {verb}\n");
     }
     let head = ["ID", "SAGA", "STATUS", "STEP", "WHY"].map(ToOwned::to_owned).to_vec();
-    let rows: Vec<_> = std::iter::once(head).chain(targets.iter().map(Target::row)).collect();
+    let rows: Vec<_> = std::iter::once(head).chain(targets.iter().map(row)).collect();
     format!("{}{verb}: {}\n", table(&rows), count(targets.iter()))
 }
 
@@ -84,7 +49,7 @@ pub(crate) fn targets_json(verb: &str, targets: &[Target]) -> Value {
     json!({
         "verb": verb,
         "count": targets.len(),
-        "targets": targets.iter().map(Target::json).collect::<Vec<_>>(),
+        "targets": targets.iter().map(target_json).collect::<Vec<_>>(),
     })
 }
 
@@ -105,11 +70,11 @@ fn count<'a>(targets: impl Iterator<Item = &'a Target>) -> String {
 }
 
 /// For people.
-pub(crate) fn given(verb: &str, given: &[Given]) -> String {
+pub(crate) fn given(verb: &str, given: &[Given<Error>]) -> String {
     if given.is_empty() {
         return format!("nothing to {verb}\n");
     }
-    let row = |Given { target, answer }: &Given| {
+    let row = |Given { target, answer }: &Given<Error>| {
         let said = match answer {
             Ok(Applied::Changed) => "done as ordered".to_owned(),
             Ok(Applied::Already) => "it was so already".to_owned(),
@@ -131,9 +96,9 @@ pub(crate) fn given(verb: &str, given: &[Given]) -> String {
 }
 
 /// For programs.
-pub(crate) fn given_json(verb: &str, given: &[Given], exit: u8) -> Value {
-    let one = |Given { target, answer }: &Given| {
-        let mut all = json!({ "id": target.id, "step": target.step });
+pub(crate) fn given_json(verb: &str, given: &[Given<Error>], exit: u8) -> Value {
+    let one = |Given { target, answer }: &Given<Error>| {
+        let mut all = json!({ "id": target.id, "step": target.step.as_deref() });
         all["applied"] = json!(answer.as_ref().ok().map(|&did| applied(did)));
         all["error"] =
             answer.as_ref().err().map_or(Value::Null, |error| error.json()["error"].take());

@@ -236,11 +236,7 @@ impl Engine {
             id: id.clone(),
             reason: unreadable.to_string(),
         })?;
-        told.plan.find(step).ok_or_else(|| EngineError::UnknownStep {
-            id: id.clone(),
-            step: step.to_owned(),
-            known: names(&told.plan),
-        })
+        told.plan.find(step).ok_or_else(|| unknown_step(id, step, &told.plan))
     }
 }
 
@@ -416,7 +412,7 @@ pub(super) async fn look_after(inner: &Arc<Inner>, id: &SagaId) -> Result<(), En
     drive(inner, id, None).await.map(drop)
 }
 
-fn names(plan: &Plan) -> String {
-    let names: Vec<_> = plan.steps.iter().map(|step| format!("`{}`", step.name)).collect();
-    names.join(", ")
+pub(super) fn unknown_step(id: &SagaId, step: &str, plan: &Plan) -> EngineError {
+    let known: Vec<_> = plan.steps.iter().map(|step| format!("`{}`", step.name)).collect();
+    EngineError::UnknownStep { id: id.clone(), step: step.to_owned(), known: known.join(", ") }
 }

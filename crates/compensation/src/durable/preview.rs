@@ -79,7 +79,7 @@ impl Engine {
     }
 }
 
-fn preview(saga: &StoredSaga, told: &Told) -> Result<Preview, Illegal> {
+pub(super) fn preview(saga: &StoredSaga, told: &Told) -> Result<Preview, Illegal> {
     let mut machine = told.machine.clone();
     let in_flight: BTreeSet<StepIndex> = machine.live().collect();
     if !machine.is_backward() {

@@ -1,13 +1,78 @@
-//! The fields that every form of the console has.
+//! The fields that forms of the console share: the proof that a form is its own, and who orders something and why.
 
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode},
+    response::Response,
+};
+use compensation::Order;
 use maud::{Markup, html};
 
-use crate::state::State;
+use crate::{cookie, problem::Problem, state::State, text};
 
 /// The name of the field that proves that a form is the console's own.
 pub(crate) const PROOF: &str = "form";
 
+/// Longest name and longest reason, in bytes.
+const WHO: usize = 200;
+const WHY: usize = 2_000;
+
+/// How long a name is remembered: a month.
+const REMEMBERED: u64 = 30 * 24 * 60 * 60;
+
 /// That field.
 pub(crate) fn proof(state: &State) -> Markup {
     html! { input type="hidden" name=(PROOF) value=(state.form().unwrap_or_default()); }
+}
+
+/// The page for a form that lacks it.
+pub(crate) fn not_ours(state: &State) -> Response {
+    let what = "This form is not one of this console's, or from before a restart";
+    let mend = "Nothing was changed. Open the page again, and order it there.";
+    Problem::new(StatusCode::FORBIDDEN, what, mend).back(state.link("/")).page(state)
+}
+
+/// Who orders something and why, as typed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signature {
+    pub(crate) who: String,
+    pub(crate) why: String,
+}
+
+impl Signature {
+    /// What was typed, without what surrounds it.
+    pub(crate) fn typed(who: &str, why: &str) -> Self {
+        Self { who: who.trim().to_owned(), why: why.trim().to_owned() }
+    }
+
+    /// The name under the last order, so that it need not be typed again.
+    pub(crate) fn remembered(headers: &HeaderMap) -> Self {
+        let who = cookie::read(headers, cookie::WHO).and_then(text::read_from_url);
+        Self { who: who.unwrap_or_default(), why: String::new() }
+    }
+
+    /// The order that bears it. `Err` says what is wrong with it.
+    pub(crate) fn order(&self) -> Result<Order, String> {
+        let Self { who, why } = self;
+        if who.is_empty() || why.is_empty() || who.len() > WHO || why.len() > WHY {
+            return Err("Say who you are and why: the record keeps it.".to_owned());
+        }
+        Ok(Order::new(who, why))
+    }
+
+    /// The cookie that remembers the name.
+    pub(crate) fn cookie(&self, state: &State) -> Option<HeaderValue> {
+        cookie::set(cookie::WHO, &self.who, REMEMBERED, state.options.secure)
+    }
+
+    /// Its fields.
+    pub(crate) fn fields(&self) -> Markup {
+        html! {
+            label for="who" { "Who are you?" }
+            input #who type="text" name="who" value=(self.who) required maxlength=(WHO)
+                autocomplete="name" autofocus[self.who.is_empty()];
+            label for="why" { "Why? The record keeps it" }
+            textarea #why name="why" rows="2" required maxlength=(WHY)
+                autofocus[!self.who.is_empty()] { (self.why) }
+        }
+    }
 }

@@ -84,7 +84,9 @@ pub fn router_with(engine: Engine, options: Options, more: Router) -> Router {
         .route("/live.js", get(assets::script))
         .route("/icon.svg", get(assets::icon));
     if !state.options.read_only {
-        pages = pages.route("/order", get(pages::order::show).post(pages::order::give));
+        pages = pages
+            .route("/order", get(pages::order::show).post(pages::order::give))
+            .route("/many", get(pages::many::show).post(pages::many::give));
     }
     pages
         .fallback(problem::no_such_page)

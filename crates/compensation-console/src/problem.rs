@@ -37,6 +37,11 @@ impl Problem {
         self
     }
 
+    /// What is wrong, in a sentence.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// Without the console around it.
     pub(crate) fn bare(self) -> Response {
         (self.status, format!("{}.\n{}\n", self.what, self.mend)).into_response()
@@ -73,6 +78,9 @@ impl From<EngineError> for Problem {
             ),
             EngineError::BadOutput { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "Nothing was changed. Mend the output.")
+            }
+            EngineError::BadInput { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "Nothing was changed. Mend the input.")
             }
             EngineError::Held { .. } => (
                 StatusCode::CONFLICT,

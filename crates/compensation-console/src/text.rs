@@ -66,6 +66,14 @@ pub(crate) fn escaped_for_url(text: &str) -> String {
     escaped
 }
 
+/// The pairs of a query: names, and values that can be read.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (&str, String)> {
+    query.split('&').map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (name, read_from_url(&value.replace('+', " ")).unwrap_or_default())
+    })
+}
+
 /// What [`escaped_for_url`] escaped; `None` where it is none of that.
 pub(crate) fn read_from_url(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod http;
 mod stage;
 
 use std::sync::Arc;
@@ -9,65 +10,15 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, Request, StatusCode, header},
+    http::{Request, StatusCode, header},
 };
 use compensation::{Engine, Order, Status};
 use compensation_console::{Access, MAX_FORM_BYTES, Options, Token, router};
-use http_body_util::BodyExt as _;
 use stage::{World, id, run};
-use tower::ServiceExt as _;
+
+use crate::http::{ask, console, get, post, proof, request};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    text: String,
-}
-
-impl Answer {
-    fn header(&self, name: header::HeaderName) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
-    }
-}
-
-async fn ask(router: &Router, request: Request<Body>) -> Answer {
-    let response = router.clone().oneshot(request).await.expect("a router never fails");
-    let (parts, body) = response.into_parts();
-    let bytes = body.collect().await.expect("a body").to_bytes();
-    let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    Answer { status: parts.status, headers: parts.headers, text }
-}
-
-fn request(method: &str, path: &str) -> axum::http::request::Builder {
-    Request::builder().method(method).uri(path).header("host", "localhost:7464")
-}
-
-async fn get(router: &Router, path: &str) -> Answer {
-    ask(router, request("GET", path).body(Body::empty()).expect("a request")).await
-}
-
-async fn post(router: &Router, path: &str, form: &str) -> Answer {
-    let kind = "application/x-www-form-urlencoded";
-    let request = request("POST", path).header("content-type", kind);
-    ask(router, request.body(Body::from(form.to_owned())).expect("a request")).await
-}
-
-/// The value that every form carries, from a page.
-fn proof(page: &str) -> String {
-    let (_, rest) = page.split_once("name=\"form\" value=\"").expect("a form");
-    rest.split('"').next().expect("an end").to_owned()
-}
-
-/// A console in memory with one stuck saga, one completed and one with an ugly name.
-async fn console(options: Options) -> (Router, Engine, World) {
-    let world = World::new();
-    let engine = world.in_memory().await;
-    run(&engine, "trip-ada", "ada").await;
-    run(&engine, "trip-mallory", "mallory").await;
-    run(&engine, "<script>alert(1)</script>", "<b>bold</b>").await;
-    (router(engine.clone(), options), engine, world)
-}
 
 async fn order_form(router: &Router, query: &str) -> String {
     let page = get(router, &format!("/order?{query}")).await;

@@ -39,9 +39,7 @@ impl Filter {
     /// Reads the query of an address; what it does not know it passes over.
     pub(crate) fn read(query: &str) -> Self {
         let mut filter = Self::default();
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = text::read_from_url(&value.replace('+', " ")).unwrap_or_default();
+        for (name, value) in text::pairs(query) {
             match name {
                 "status" => filter.status.extend(Status::parse(&value)),
                 "name" => value.trim().clone_into(&mut filter.name),
@@ -69,12 +67,17 @@ impl Filter {
         }
     }
 
-    fn is_any(&self) -> bool {
+    /// The same from the first page on, whichever is shown.
+    pub(crate) fn all_pages(self) -> Self {
+        Self { oldest: false, after: None, ..self }
+    }
+
+    pub(crate) fn is_any(&self) -> bool {
         self.status.is_empty() && self.name.is_empty() && self.text.is_empty()
     }
 
     /// The query of the address of a page; `after` is where it begins.
-    fn address(&self, after: Option<SagaKey>) -> String {
+    pub(crate) fn address(&self, after: Option<SagaKey>) -> String {
         let mut pairs: Vec<String> =
             self.status.iter().map(|status| format!("status={}", status.as_str())).collect();
         for (name, value) in [("name", &self.name), ("text", &self.text)] {
@@ -135,27 +138,37 @@ fn body(state: &State, filter: &Filter, found: &Sagas) -> Markup {
 fn form(state: &State, filter: &Filter) -> Markup {
     html! {
         form.filter method="get" action=(state.link("/list")) role="search" {
-            fieldset {
-                legend { "Status" }
-                @for status in Status::ALL {
-                    label {
-                        input type="checkbox" name="status" value=(status.as_str())
-                            checked[filter.status.contains(&status)];
-                        (cells::status(status))
-                    }
-                }
-            }
-            label { "Definition" input type="text" name="name" value=(filter.name) maxlength=(TEXT); }
-            label {
-                "Id or reason contains"
-                input type="search" name="text" value=(filter.text) maxlength=(TEXT);
-            }
+            (fields(filter))
             label {
                 input type="checkbox" name="oldest" value="yes" checked[filter.oldest];
                 "oldest first"
             }
             button.primary type="submit" { "Show" }
             @if !filter.is_any() { a href=(state.link("/list")) { "Show all" } }
+            @if !state.options.read_only {
+                a href={ (state.link("/many")) "?" (filter.address(None)) } { "Order for all of these…" }
+            }
+        }
+    }
+}
+
+/// The fields that narrow down which sagas are meant.
+pub(crate) fn fields(filter: &Filter) -> Markup {
+    html! {
+        fieldset {
+            legend { "Status" }
+            @for status in Status::ALL {
+                label {
+                    input type="checkbox" name="status" value=(status.as_str())
+                        checked[filter.status.contains(&status)];
+                    (cells::status(status))
+                }
+            }
+        }
+        label { "Definition" input type="text" name="name" value=(filter.name) maxlength=(TEXT); }
+        label {
+            "Id or reason contains"
+            input type="search" name="text" value=(filter.text) maxlength=(TEXT);
         }
     }
 }

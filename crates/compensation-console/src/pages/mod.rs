@@ -2,6 +2,7 @@
 
 pub(crate) mod list;
 pub(crate) mod login;
+pub(crate) mod many;
 pub(crate) mod order;
 pub(crate) mod overview;
 pub(crate) mod saga;

@@ -9,28 +9,22 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use compensation::{
-    EngineError, Order, Preview, SagaId, UndoPlan, UndoPreview,
+    Applied, Edit, Engine, EngineError, Order, Preview, SagaId, UndoPlan, UndoPreview, Verb,
     machine::{Effect, Phase},
 };
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Page, frame, verbs::Verb};
+use super::{Page, frame, verbs};
 use crate::{
-    cells, cookie, forms,
+    cells,
+    forms::{self, Signature},
     problem::Problem,
     shown::{self, Shown, Unreadable},
     state::{Shared, State},
     text,
 };
-
-/// Longest name and longest reason, in bytes.
-const WHO: usize = 200;
-const WHY: usize = 2_000;
-
-/// How long a name is remembered: a month.
-const REMEMBERED: u64 = 30 * 24 * 60 * 60;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Asked {
@@ -50,6 +44,8 @@ pub(crate) struct Given {
     #[serde(default)]
     why: String,
     #[serde(default)]
+    input: String,
+    #[serde(default)]
     output: String,
 }
 
@@ -68,8 +64,8 @@ impl Asked {
         let id = SagaId::new(self.id).map_err(|error| bad(error.to_string()))?;
         let verb =
             Verb::parse(&self.verb).ok_or_else(|| bad("There is no such order".to_owned()))?;
-        if verb.needs_step() && self.step.is_empty() {
-            return Err(bad(format!("`{}` is about one step: say which", verb.word())));
+        if verb.is_of_steps() && self.step.is_empty() {
+            return Err(bad(format!("`{}` is about one step: say which", verb.as_str())));
         }
         Ok(Wanted { id, verb, step: self.step })
     }
@@ -84,16 +80,15 @@ pub(crate) async fn show(
         Ok(wanted) => wanted,
         Err(problem) => return problem.page(&state),
     };
-    let who = cookie::read(&headers, cookie::WHO).and_then(text::read_from_url);
-    confirmation(&state, &wanted, &Filled { who: who.unwrap_or_default(), ..Filled::default() })
-        .await
+    let filled = Filled { signature: Signature::remembered(&headers), ..Filled::default() };
+    confirmation(&state, &wanted, &filled).await
 }
 
 /// What is in the form already.
 #[derive(Default)]
 struct Filled {
-    who: String,
-    why: String,
+    signature: Signature,
+    input: String,
     output: String,
     wrong: Option<String>,
 }
@@ -114,7 +109,7 @@ async fn confirmation(state: &State, wanted: &Wanted, filled: &Filled) -> Respon
     };
     let status =
         if filled.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let page = Page::titled(format!("{}: {}", wanted.verb.label(), wanted.id));
+    let page = Page::titled(format!("{}: {}", verbs::label(wanted.verb), wanted.id));
     (status, frame(state, &page, &body(state, wanted, filled, &shown, &preview))).into_response()
 }
 
@@ -128,13 +123,14 @@ fn body(
     let Wanted { id, verb, step } = wanted;
     let phase = shown.report.phase(step);
     let takes_output = *verb == Verb::Done && matches!(phase, Some(Phase::Parked(_)));
+    let undo = matches!(phase, Some(Phase::UndoParked(_) | Phase::UndoRetrying));
     html! {
         p.way { a href=(cells::saga_link(state, id)) { "← " (id) } }
         h1 {
-            (verb.label())
-            @if verb.needs_step() { ": " code { (step) } }
+            (verbs::label(*verb))
+            @if verb.is_of_steps() { ": " code { (step) } }
         }
-        p.lead { (cells::prose(&verb.meaning(step, phase))) }
+        p.lead { (cells::prose(&verbs::meaning(*verb, step, phase))) }
         section.preview aria-labelledby="preview" {
             h2 #preview { "What would happen" }
             (outlook(*verb, step, shown, preview))
@@ -143,24 +139,38 @@ fn body(
         form.order method="post" action=(state.link("/order")) {
             (forms::proof(state))
             input type="hidden" name="id" value=(id);
-            input type="hidden" name="verb" value=(verb.word());
+            input type="hidden" name="verb" value=(verb.as_str());
             input type="hidden" name="step" value=(step);
             @if takes_output {
                 label for="output" { "The step's output as JSON, if later steps read it" }
                 textarea #output name="output" rows="3" { (filled.output) }
             }
-            label for="who" { "Who are you?" }
-            input #who type="text" name="who" value=(filled.who) required maxlength=(WHO)
-                autocomplete="name" autofocus[filled.who.is_empty()];
-            label for="why" { "Why? The record keeps it" }
-            textarea #why name="why" rows="2" required maxlength=(WHY)
-                autofocus[!filled.who.is_empty()] { (filled.why) }
+            @if *verb == Verb::Retry { (edits(filled, undo)) }
+            (filled.signature.fields())
             p.buttons {
                 button type="submit" class=(if *verb == Verb::Abandon { "danger" } else { "primary" }) {
-                    (verb.label())
+                    (verbs::label(*verb))
                 }
                 a.button href=(cells::saga_link(state, id)) { "Leave it as it is" }
             }
+        }
+    }
+}
+
+/// What a step that is retried may be given in place of what is recorded. Nothing recorded is filled in: it may be
+/// secret.
+fn edits(filled: &Filled, undo: bool) -> Markup {
+    let typed = !filled.input.is_empty() || !filled.output.is_empty();
+    html! {
+        details #edit open[typed] {
+            summary { "Give it something else than what is recorded" }
+            label for="input" { "Another input as JSON, for this step only and from now on" }
+            textarea #input name="input" rows="4" spellcheck="false" { (filled.input) }
+            @if undo {
+                label for="output" { "Another output of the step as JSON, for its undo and whatever reads it" }
+                textarea #output name="output" rows="4" spellcheck="false" { (filled.output) }
+            }
+            p.note { "What stays empty stays as it is recorded." }
         }
     }
 }
@@ -287,93 +297,69 @@ pub(crate) async fn give(state: Shared, form: Result<Form<Given>, FormRejection>
         Err(rejected) => return Problem::from(rejected).page(&state),
     };
     if !state.is_own_form(&given.form) {
-        let what = "This form is not one of this console's, or from before a restart";
-        let mend = "Nothing was changed. Open the saga's page again, and order it there.";
-        return Problem::new(StatusCode::FORBIDDEN, what, mend).back(state.link("/")).page(&state);
+        return forms::not_ours(&state);
     }
     let wanted = match given.asked.read() {
         Ok(wanted) => wanted,
         Err(problem) => return problem.page(&state),
     };
-    let (who, why) = (given.who.trim(), given.why.trim());
-    let output = match read_output(&given.output) {
-        Ok(output) => output,
+    let signature = Signature::typed(&given.who, &given.why);
+    let mut filled = Filled { signature, input: given.input, output: given.output, wrong: None };
+    let (order, edit) = match filled.signature.order().and_then(|order| Ok((order, filled.edit()?)))
+    {
+        Ok(read) => read,
         Err(wrong) => {
-            return again(&state, &wanted, who, why, &given.output, wrong).await;
+            filled.wrong = Some(wrong);
+            return confirmation(&state, &wanted, &filled).await;
         }
     };
-    if who.is_empty() || why.is_empty() || who.len() > WHO || why.len() > WHY {
-        let wrong = "Say who you are and why: the record keeps it.".to_owned();
-        return again(&state, &wanted, who, why, &given.output, wrong).await;
-    }
     let back = cells::saga_link(&state, &wanted.id);
-    match order(&state, &wanted, output, Order::new(who, why)).await {
-        Ok(()) => {
-            let cookie = cookie::set(cookie::WHO, who, REMEMBERED, state.options.secure);
-            let cookie = cookie.map(|cookie| (header::SET_COOKIE, cookie));
-            let to = format!("{back}&ordered={}", wanted.verb.word());
+    if let Err(problem) = verbs::check(&state, wanted.verb, &wanted.id).await {
+        return problem.back(back).page(&state);
+    }
+    match carry_out(&state.engine, &wanted, edit, order).await {
+        Ok(_) => {
+            let cookie = filled.signature.cookie(&state).map(|cookie| (header::SET_COOKIE, cookie));
+            let to = format!("{back}&ordered={}", wanted.verb.as_str());
             (AppendHeaders(cookie), Redirect::to(&to)).into_response()
         }
-        Err(problem) => problem.back(back).page(&state),
+        Err(error @ (EngineError::BadInput { .. } | EngineError::BadOutput { .. })) => {
+            filled.wrong = Some(format!("{error}. Nothing was changed."));
+            confirmation(&state, &wanted, &filled).await
+        }
+        Err(error) => Problem::from(error).back(back).page(&state),
     }
 }
 
-async fn again(
-    state: &State,
-    wanted: &Wanted,
-    who: &str,
-    why: &str,
-    output: &str,
-    wrong: String,
-) -> Response {
-    let filled = Filled {
-        who: who.to_owned(),
-        why: why.to_owned(),
-        output: output.to_owned(),
-        wrong: Some(wrong),
-    };
-    confirmation(state, wanted, &filled).await
-}
-
-fn read_output(text: &str) -> Result<Option<Box<RawValue>>, String> {
-    if text.trim().is_empty() {
-        return Ok(None);
+impl Filled {
+    /// What the step is given in place of what is recorded. `Err` says what is no JSON.
+    fn edit(&self) -> Result<Edit, String> {
+        let read = |text: &str, what: &str| {
+            let text = text.trim();
+            if text.is_empty() {
+                return Ok(None);
+            }
+            let read = RawValue::from_string(text.to_owned());
+            read.map(Some).map_err(|error| format!("The {what} is not JSON: {error}."))
+        };
+        Ok(Edit { input: read(&self.input, "input")?, output: read(&self.output, "output")? })
     }
-    let read = RawValue::from_string(text.trim().to_owned());
-    read.map(Some).map_err(|error| format!("The output is not JSON: {error}"))
 }
 
-async fn order(
-    state: &State,
+async fn carry_out(
+    engine: &Engine,
     wanted: &Wanted,
-    output: Option<Box<RawValue>>,
+    edit: Edit,
     order: Order,
-) -> Result<(), Problem> {
+) -> Result<Applied, EngineError> {
     let Wanted { id, verb, step } = wanted;
-    let engine = &state.engine;
-    if verb.drives() {
-        check(state, id).await?;
-    }
     match verb {
-        Verb::Retry => engine.retry(id, step, order).await.map(drop)?,
-        Verb::Skip => engine.skip(id, step, order).await.map(drop)?,
-        Verb::Done => engine.mark_done(id, step, output, order).await.map(drop)?,
-        Verb::Undone => engine.mark_undone(id, step, order).await.map(drop)?,
-        Verb::Undo => engine.cancel(id, order).await.map(drop)?,
-        Verb::Abandon => engine.abandon(id, order).await.map(drop)?,
-        Verb::Resume => engine.resume_by(id, order).await.map(drop)?,
+        Verb::Retry => engine.retry_with(id, step, edit, order).await,
+        Verb::Skip => engine.skip(id, step, order).await,
+        Verb::Done => engine.mark_done(id, step, edit.output, order).await,
+        Verb::Undone => engine.mark_undone(id, step, order).await,
+        Verb::Undo => engine.cancel(id, order).await,
+        Verb::Abandon => engine.abandon(id, order).await,
+        Verb::Resume => engine.resume_by(id, order).await,
     }
-    Ok(())
-}
-
-/// Whether the saga could be driven here.
-async fn check(state: &State, id: &SagaId) -> Result<(), Problem> {
-    let report = match state.engine.report(id).await {
-        Ok(report) => report,
-        // The engine says it better.
-        Err(EngineError::Held { .. }) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    (state.options.drives)(report.plan())
-        .map_err(|why| Problem::new(StatusCode::CONFLICT, why, "Nothing was changed."))
 }

@@ -5,7 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use compensation::{Certainty, Part, Report, SagaId, machine::Change};
+use compensation::{Certainty, Part, Report, SagaId, Verb, machine::Change};
 use maud::{Markup, PreEscaped, html};
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use super::{
     Page, frame,
     steps::steps,
     timeline::{ordered, timeline},
-    verbs::{self, Verb},
+    verbs,
 };
 use crate::{
     cells, graph,
@@ -82,7 +82,7 @@ fn body(state: &State, shown: &Shown, said: Option<Verb>) -> Markup {
     let summary = &shown.summary;
     html! {
         @if let Some(verb) = said {
-            p.said role="status" { "Ordered: " (verb.word()) ". The record has it." }
+            p.said role="status" { "Ordered: " (verb.as_str()) ". The record has it." }
         }
         div data-part="saga" {
             (heading(shown))
@@ -138,7 +138,7 @@ fn link(state: &State, id: &SagaId, verb: Verb, step: &str) -> String {
         "{}?id={}&verb={}",
         state.link("/order"),
         text::escaped_for_url(id.as_str()),
-        verb.word()
+        verb.as_str()
     );
     if !step.is_empty() {
         link.push_str("&step=");
@@ -163,7 +163,7 @@ fn orders(state: &State, shown: &Shown) -> Markup {
                     p.buttons {
                         @for (at, verb) in verbs::of_step(phase).iter().enumerate() {
                             a class={ "button" @if at == 0 { " primary" } }
-                                href=(link(state, id, *verb, step)) { (verb.label()) }
+                                href=(link(state, id, *verb, step)) { (verbs::label(*verb)) }
                         }
                     }
                 }
@@ -172,7 +172,7 @@ fn orders(state: &State, shown: &Shown) -> Markup {
                 p.buttons {
                     @for verb in of_saga {
                         a class={ "button" @if verb == Verb::Abandon { " danger" } }
-                            href=(link(state, id, verb, "")) { (verb.label()) }
+                            href=(link(state, id, verb, "")) { (verbs::label(verb)) }
                     }
                 }
             }

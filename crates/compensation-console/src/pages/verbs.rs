@@ -1,98 +1,64 @@
 //! The orders that make sense for a saga as it stands, and the words for them.
 
+use axum::http::StatusCode;
 use compensation::{
-    Report, Status,
+    EngineError, Report, SagaId, Status, Verb,
     machine::{Park, Phase},
 };
 
-use crate::{cells, shown::Shown};
+use crate::{cells, problem::Problem, shown::Shown, state::State};
 
-/// What a person may order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    Retry,
-    Skip,
-    Done,
-    Undone,
-    Undo,
-    Resume,
-    Abandon,
+/// What its button says.
+pub(crate) fn label(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Retry => "Retry",
+        Verb::Skip => "Skip",
+        Verb::Done => "Done by hand",
+        Verb::Undone => "Undone by hand",
+        Verb::Undo => "Undo the saga",
+        Verb::Resume => "Resume",
+        Verb::Abandon => "Abandon",
+    }
 }
 
-impl Verb {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Retry,
-        Self::Skip,
-        Self::Done,
-        Self::Undone,
-        Self::Undo,
-        Self::Resume,
-        Self::Abandon,
-    ];
+/// Whether the saga could be driven here, where it goes on by that order: then its functions must be there.
+pub(crate) async fn check(state: &State, verb: Verb, id: &SagaId) -> Result<(), Problem> {
+    if verb == Verb::Abandon {
+        return Ok(());
+    }
+    let report = match state.engine.report(id).await {
+        Ok(report) => report,
+        // The engine says it better.
+        Err(EngineError::Held { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    (state.options.drives)(report.plan())
+        .map_err(|why| Problem::new(StatusCode::CONFLICT, why, "Nothing was changed."))
+}
 
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Skip => "skip",
-            Self::Done => "done",
-            Self::Undone => "undone",
-            Self::Undo => "undo",
-            Self::Resume => "resume",
-            Self::Abandon => "abandon",
+/// What it means for a saga as it stands, in a sentence.
+pub(crate) fn meaning(verb: Verb, step: &str, phase: Option<Phase>) -> String {
+    let undo = matches!(phase, Some(Phase::UndoParked(_)));
+    match verb {
+        Verb::Retry if undo => {
+            format!("The undo of `{step}` is attempted again, with a fresh budget of attempts.")
         }
-    }
-
-    /// What its button says.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Retry => "Retry",
-            Self::Skip => "Skip",
-            Self::Done => "Done by hand",
-            Self::Undone => "Undone by hand",
-            Self::Undo => "Undo the saga",
-            Self::Resume => "Resume",
-            Self::Abandon => "Abandon",
+        Verb::Retry => format!("`{step}` is attempted again, with a fresh budget of attempts."),
+        Verb::Skip if undo => {
+            format!("The saga goes on without the undo of `{step}`: its effect stays in place.")
         }
-    }
-
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verb| verb.word() == word)
-    }
-
-    /// Whether it is about one step.
-    pub(crate) fn needs_step(self) -> bool {
-        matches!(self, Self::Retry | Self::Skip | Self::Done | Self::Undone)
-    }
-
-    /// Whether the saga goes on by it, so that its functions must be there.
-    pub(crate) fn drives(self) -> bool {
-        self != Self::Abandon
-    }
-
-    /// What it means for a saga as it stands, in a sentence.
-    pub(crate) fn meaning(self, step: &str, phase: Option<Phase>) -> String {
-        let undo = matches!(phase, Some(Phase::UndoParked(_)));
-        match self {
-            Self::Retry if undo => {
-                format!("The undo of `{step}` is attempted again, with a fresh budget of attempts.")
-            }
-            Self::Retry => format!("`{step}` is attempted again, with a fresh budget of attempts."),
-            Self::Skip if undo => {
-                format!("The saga goes on without the undo of `{step}`: its effect stays in place.")
-            }
-            Self::Skip => format!(
-                "The saga goes on without `{step}`, and without all steps that wait for it."
-            ),
-            Self::Undone => {
-                format!("You have undone `{step}` by hand: the saga goes on as if its undo had succeeded.")
-            }
-            Self::Done => {
-                format!("You have done `{step}` by hand: the saga goes on as if it had succeeded.")
-            }
-            Self::Undo => "What is in flight is let finish, and every step that may have had an effect is undone, in reverse.".to_owned(),
-            Self::Resume => "The saga goes on from where its record ends.".to_owned(),
-            Self::Abandon => "Nothing of the saga will run any more, and nothing more is undone. This is final.".to_owned(),
+        Verb::Skip => format!(
+            "The saga goes on without `{step}`, and without all steps that wait for it."
+        ),
+        Verb::Undone => {
+            format!("You have undone `{step}` by hand: the saga goes on as if its undo had succeeded.")
         }
+        Verb::Done => {
+            format!("You have done `{step}` by hand: the saga goes on as if it had succeeded.")
+        }
+        Verb::Undo => "What is in flight is let finish, and every step that may have had an effect is undone, in reverse.".to_owned(),
+        Verb::Resume => "The saga goes on from where its record ends.".to_owned(),
+        Verb::Abandon => "Nothing of the saga will run any more, and nothing more is undone. This is final.".to_owned(),
     }
 }
 

@@ -105,6 +105,12 @@ impl Browser {
         self.0.active().await.expect("a focus").text().await.unwrap_or_default()
     }
 
+    /// Presses keys where the focus is.
+    pub(crate) async fn key(&self, keys: &str) {
+        let active = self.0.active().await.expect("a focus");
+        active.type_in(keys).await.expect("keys");
+    }
+
     pub(crate) async fn enter_frame(&self, css: &str) {
         let frame = self.find(css).await;
         self.0.enter_frame(&frame).await.expect("a frame");

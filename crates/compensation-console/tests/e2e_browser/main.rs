@@ -4,6 +4,7 @@
 
 mod attacks;
 mod driver;
+mod many;
 mod operating;
 mod pictures;
 #[path = "../stage/mod.rs"]

@@ -35,6 +35,7 @@ async fn every_page_is_drawn_in_light_and_dark_and_fits_a_phone() {
         ("saga", format!("{place}/saga?id=trip-mallory"), 1500),
         ("order", format!("{place}/order?id=trip-mallory&verb=retry&step=reserve-car"), 700),
         ("undo", format!("{place}/order?id=trip-slow&verb=undo"), 760),
+        ("many", format!("{place}/many?status=stuck&verb=retry"), 900),
         ("login", format!("{login}/"), 500),
     ];
     let browser = Browser::open().await;

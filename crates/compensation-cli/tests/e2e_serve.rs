@@ -143,6 +143,32 @@ fn a_stuck_saga_is_found_and_mended_in_the_console() {
 }
 
 #[test]
+fn an_undo_is_retried_in_the_console_with_an_input_that_the_file_knows_and_no_other() {
+    let place = stuck();
+    let console = Console::start(&place, &[]);
+    let retry = "id=trip-mallory&verb=retry&step=reserve-car";
+    place.write("line-is-up", "");
+    for (given, said) in [
+        ("input=%7B%22whom%22%3A%22grace%22%7D", "has no input <code>whom</code>"),
+        ("input=17", "must be a JSON object"),
+        ("output=17", "is text: put it in quotes"),
+    ] {
+        let (status, answer) = console.order(&format!("{retry}&{given}"));
+        assert_eq!(status, 422, "{answer}");
+        assert!(answer.contains(said), "{answer}");
+    }
+    let given = "input=%7B%22who%22%3A%22grace%22%7D&output=%22car+for+grace%22";
+    assert_eq!(console.order(&format!("{retry}&{given}")).0, 303);
+    console.get_until("/saga?id=trip-mallory", "status compensated");
+    assert_eq!(console.end(), Some(0));
+    let shown = place.call(&["show", "trip-mallory"]).out;
+    assert!(
+        shown.contains("retry with another input and another output, ordered by Ada"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn the_metrics_tell_of_the_store() {
     let place = stuck();
     let console = Console::start(&place, &[]);

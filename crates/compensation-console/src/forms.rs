@@ -64,15 +64,15 @@ impl Signature {
         cookie::set(cookie::WHO, &self.who, REMEMBERED, state.options.secure)
     }
 
-    /// Its fields.
-    pub(crate) fn fields(&self) -> Markup {
+    /// Its fields. With `focus` what is empty of them has it at once: not where there is much to read first.
+    pub(crate) fn fields(&self, focus: bool) -> Markup {
         html! {
             label for="who" { "Who are you?" }
             input #who type="text" name="who" value=(self.who) required maxlength=(WHO)
-                autocomplete="name" autofocus[self.who.is_empty()];
+                autocomplete="name" autofocus[focus && self.who.is_empty()];
             label for="why" { "Why? The record keeps it" }
             textarea #why name="why" rows="2" required maxlength=(WHY)
-                autofocus[!self.who.is_empty()] { (self.why) }
+                autofocus[focus && !self.who.is_empty()] { (self.why) }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use compensation::{Mask, Plan};
+use compensation::{Edit, Mask, Plan};
 
 use crate::secret::Token;
 
@@ -17,6 +17,9 @@ pub enum Access {
 
 /// Judges whether the engine here could drive a saga of that plan; `Err` says why not.
 pub(crate) type Drives = Arc<dyn Fn(&Plan) -> Result<(), String> + Send + Sync>;
+
+/// Judges what a step is to be given in place of what is recorded; `Err` says what is wrong with it.
+pub(crate) type Edits = Arc<dyn Fn(&Plan, &str, &Edit) -> Result<(), String> + Send + Sync>;
 
 /// Hides what is secret beside what a definition declares.
 pub(crate) type Hides = Arc<dyn Fn(&mut Mask, &Plan) + Send + Sync>;
@@ -44,6 +47,7 @@ pub struct Options {
     pub(crate) read_only: bool,
     pub(crate) secure: bool,
     pub(crate) drives: Drives,
+    pub(crate) edits: Edits,
     pub(crate) hides: Hides,
 }
 
@@ -65,6 +69,7 @@ impl Options {
             read_only: false,
             secure: false,
             drives: Arc::new(|_| Ok(())),
+            edits: Arc::new(|_, _, _| Ok(())),
             hides: Arc::new(|_, _| {}),
         }
     }
@@ -118,6 +123,17 @@ impl Options {
         judge: impl Fn(&Plan) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.drives = Arc::new(judge);
+        self
+    }
+
+    /// Judges what a person wants to give a step, by the step's name, in place of what is recorded; `Err` says what is
+    /// wrong with it, and the order is not given. Without it whatever the definition's types can read is taken.
+    #[must_use]
+    pub fn edits(
+        mut self,
+        judge: impl Fn(&Plan, &str, &Edit) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.edits = Arc::new(judge);
         self
     }
 

@@ -87,7 +87,7 @@ fn options(context: &Context, serve: &Serve) -> Result<Options, Error> {
         )?;
         check_secrets(&model).map_err(|error| error.to_string())
     });
-    options = options.hides(hide_variables);
+    options = options.hides(hide_variables).edits(file::check_edit);
     let token = token(serve.token_file.as_deref())?;
     let mut hosts = serve.host.clone();
     if !serve.listen.ip().is_loopback() {

@@ -15,7 +15,7 @@ mod template;
 
 use std::{path::Path, sync::Arc};
 
-use compensation::{AnySaga, Plan, Saga};
+use compensation::{AnySaga, Edit, Plan, Saga};
 
 pub(crate) use duration::parse as parse_duration;
 pub(crate) use input::Input;
@@ -64,6 +64,31 @@ fn read(
 /// The file that a stored saga was made from; `None` where it was made by a program.
 pub(crate) fn stored(plan: &Plan) -> Option<Model> {
     Model::of_source(plan.source.as_deref()?)
+}
+
+/// Whether a step of a stored saga could be given that, as JSON, in place of what is recorded: a step reads any input,
+/// and one that lacks a name would find an empty variable.
+pub(crate) fn check_edit(plan: &Plan, step: &str, edit: &Edit) -> Result<(), String> {
+    let Some(model) = stored(plan) else { return Ok(()) };
+    if let Some(input) = &edit.input {
+        let input = Input::read(&[], Some(input.get())).map_err(|_| {
+            "The input must be a JSON object with all inputs of the saga.".to_owned()
+        })?;
+        input
+            .check(&model.saga, &model.input)
+            .map_err(|why| format!("The input won't do: {why}."))?;
+    }
+    let (Some(output), Some(step)) = (&edit.output, model.step(step)) else { return Ok(()) };
+    let is_text = output.get().starts_with('"');
+    match step.output {
+        Output::None => {
+            Err(format!("Step `{}` says `output: none`: leave the output empty.", step.name))
+        }
+        Output::Text if !is_text => {
+            Err(format!("The output of step `{}` is text: put it in quotes.", step.name))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes a stored saga's definition again.

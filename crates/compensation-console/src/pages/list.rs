@@ -146,7 +146,7 @@ fn form(state: &State, filter: &Filter) -> Markup {
             button.primary type="submit" { "Show" }
             @if !filter.is_any() { a href=(state.link("/list")) { "Show all" } }
             @if !state.options.read_only {
-                a href={ (state.link("/many")) "?" (filter.address(None)) } { "Order for all of these…" }
+                a href={ (state.link("/many")) "?" (filter.address(None)) } { "Give all of these an order…" }
             }
         }
     }

@@ -135,7 +135,7 @@ fn body(
             h2 #preview { "What would happen" }
             (outlook(*verb, step, shown, preview))
         }
-        @if let Some(wrong) = &filled.wrong { p.problem role="alert" { (wrong) } }
+        @if let Some(wrong) = &filled.wrong { p.problem role="alert" { (cells::prose(wrong)) } }
         form.order method="post" action=(state.link("/order")) {
             (forms::proof(state))
             input type="hidden" name="id" value=(id);
@@ -146,7 +146,7 @@ fn body(
                 textarea #output name="output" rows="3" { (filled.output) }
             }
             @if *verb == Verb::Retry { (edits(filled, undo)) }
-            (filled.signature.fields())
+            (filled.signature.fields(true))
             p.buttons {
                 button type="submit" class=(if *verb == Verb::Abandon { "danger" } else { "primary" }) {
                     (verbs::label(*verb))
@@ -317,6 +317,10 @@ pub(crate) async fn give(state: Shared, form: Result<Form<Given>, FormRejection>
     if let Err(problem) = verbs::check(&state, wanted.verb, &wanted.id).await {
         return problem.back(back).page(&state);
     }
+    if let Err(wrong) = judged(&state, &wanted, &edit).await {
+        filled.wrong = Some(wrong);
+        return confirmation(&state, &wanted, &filled).await;
+    }
     match carry_out(&state.engine, &wanted, edit, order).await {
         Ok(_) => {
             let cookie = filled.signature.cookie(&state).map(|cookie| (header::SET_COOKIE, cookie));
@@ -343,6 +347,18 @@ impl Filled {
             read.map(Some).map_err(|error| format!("The {what} is not JSON: {error}."))
         };
         Ok(Edit { input: read(&self.input, "input")?, output: read(&self.output, "output")? })
+    }
+}
+
+/// What the program says of what a step is to be given.
+async fn judged(state: &State, wanted: &Wanted, edit: &Edit) -> Result<(), String> {
+    if edit.is_empty() {
+        return Ok(());
+    }
+    match state.engine.report(&wanted.id).await {
+        Ok(report) => (state.options.edits)(report.plan(), &wanted.step, edit),
+        // The engine says it better.
+        Err(_) => Ok(()),
     }
 }
 

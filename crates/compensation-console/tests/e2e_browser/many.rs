@@ -31,7 +31,7 @@ async fn three_stuck_sagas_are_retried_at_once_by_the_keyboard_and_without_scrip
     browser.without_scripts().await;
 
     browser.go(&format!("{place}/list?status=stuck")).await;
-    tab_to(&browser, "Order for all of these…").await;
+    tab_to(&browser, "Give all of these an order…").await;
     browser.key("\u{e007}").await;
     browser.says("An order to many").await;
     tab_to(&browser, "choose…").await;
@@ -42,7 +42,9 @@ async fn three_stuck_sagas_are_retried_at_once_by_the_keyboard_and_without_scrip
     browser.says("3 sagas, 3 steps").await;
     browser.says("The undo of reserve-car is attempted again").await;
     world.line_is_up(true);
-    // The first field of the form has the focus.
+    // The form comes after the last saga.
+    tab_to(&browser, "trip-3").await;
+    browser.tab().await;
     browser.key("Ada\u{e004}the line is mended").await;
     tab_to(&browser, "Retry: 3 sagas, 3 steps").await;
     browser.key("\u{e007}").await;

@@ -30,7 +30,7 @@ impl Asked {
     pub(super) fn read(query: &str) -> Self {
         let mut asked = Self { filter: Filter::read(query).all_pages(), ..Self::default() };
         for (name, value) in text::pairs(query) {
-            match &*name {
+            match name {
                 "step" => value.trim().clone_into(&mut asked.step),
                 "minutes" => asked.minutes = value.trim().parse().ok(),
                 "verb" => asked.verb = Verb::parse(&value),

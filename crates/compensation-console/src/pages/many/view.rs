@@ -51,11 +51,15 @@ fn filter(state: &State, asked: &Asked) -> Markup {
                 input type="text" inputmode="numeric" pattern="[0-9]*" name="minutes"
                     value=[asked.minutes];
             }
-            label for="verb" { "Order" }
-            select #verb name="verb" required {
-                option value="" { "choose…" }
-                @for verb in Verb::ALL {
-                    option value=(verb.as_str()) selected[asked.verb == Some(verb)] { (verbs::label(verb)) }
+            label {
+                "Order"
+                select name="verb" required {
+                    option value="" { "choose…" }
+                    @for verb in Verb::ALL {
+                        option value=(verb.as_str()) selected[asked.verb == Some(verb)] {
+                            (verbs::label(verb))
+                        }
+                    }
                 }
             }
             button.primary type="submit" { "Show what would happen" }
@@ -94,7 +98,7 @@ fn preview(state: &State, found: &Found) -> Markup {
                 table.sagas.targets {
                     thead { tr {
                         th scope="col" { "Saga" } th scope="col" { "Status" }
-                        th scope="col" { "Why" } th scope="col" { "Would be" }
+                        th scope="col" { "Why" } th scope="col" { "What would happen" }
                     } }
                     tbody { @for target in list { (row(state, found, target)) } }
                 }
@@ -159,7 +163,7 @@ fn form(state: &State, asked: &Asked, found: &Found, signature: &Signature) -> M
             input type="hidden" name="of" value=(asked.address());
             input type="hidden" name="at" value=(found.at.as_millis());
             input type="hidden" name="shown" value=(found.print());
-            (signature.fields())
+            (signature.fields(false))
             p.buttons {
                 button type="submit" class=(class) { (verbs::label(found.verb)) ": " (count(found)) }
                 a.button href={ (state.link("/list")) "?" (asked.filter.address(None)) } { "Leave them as they are" }

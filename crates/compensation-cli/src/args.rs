@@ -69,7 +69,7 @@ pub(crate) enum Verb {
         /// Why: the record of each that nobody ran keeps it
         #[arg(long, default_value = "resumed on the command line")]
         reason: String,
-        /// Who; by default the environment's USER or LOGNAME
+        /// Who; by default the environment's USER or LOGNAME, or else the number of the user
         #[arg(long)]
         by: Option<String>,
     },

@@ -134,7 +134,7 @@ fn one_saga_that_fails_resume_lets_what_is_in_flight_of_the_others_finish() {
 
 #[test]
 fn a_resume_leaves_in_the_record_who_ordered_it_and_why() {
-    let place = waiting(WAITING, &["x", "y"]);
+    let place = waiting(WAITING, &["x", "y", "z"]);
     for id in ["x", "y"] {
         leave(&place, id);
     }
@@ -142,6 +142,11 @@ fn a_resume_leaves_in_the_record_who_ordered_it_and_why() {
     place.call(&["resume", "x", "--by", "Ada", "--reason", "the machine is back"]).code(3);
     let shown = place.call(&["show", "x"]).out;
     assert!(shown.contains("resume, ordered by Ada: the machine is back"), "{shown}");
+    leave(&place, "z");
+    let nobody = place.command(&["resume", "z"]).env_remove("USER").env_remove("LOGNAME").output();
+    assert_eq!(nobody.expect("it starts").status.code(), Some(3));
+    let shown = place.call(&["show", "z"]).out;
+    assert!(shown.contains("resume, ordered by uid "), "{shown}");
     place.call(&["resume"]).code(3);
     let shown = place.call(&["show", "y"]).out;
     assert!(shown.contains("resume, ordered by tester: resumed on the command line"), "{shown}");

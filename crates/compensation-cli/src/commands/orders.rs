@@ -305,10 +305,14 @@ pub(super) fn signed(order: Ordered) -> Result<Order, Error> {
     if reason.trim().is_empty() {
         return Err(Error::input("--reason is empty: say why, the record keeps it"));
     }
-    let user = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
-    let by = by.or_else(|| user.into_iter().find(|name| !name.trim().is_empty()));
-    match by.filter(|by| !by.trim().is_empty()) {
+    match by.or_else(user).filter(|by| !by.trim().is_empty()) {
         Some(by) => Ok(Order::new(by, reason)),
         None => Err(Error::input("nobody knows who orders this: say --by NAME, or set USER")),
     }
+}
+
+/// Whom the environment knows.
+pub(super) fn user() -> Option<String> {
+    let user = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+    user.into_iter().find(|name| !name.trim().is_empty())
 }

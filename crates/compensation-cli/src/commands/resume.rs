@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Context, drive,
-    orders::signed,
+    orders::{signed, user},
     session::{Session, check_secrets, exit, file_of},
 };
 use crate::{
@@ -23,6 +23,9 @@ pub(super) async fn resume(
     ids: Vec<SagaId>,
     order: Ordered,
 ) -> Result<Exit, Error> {
+    // Services and containers that resume what was left often have no name; the number they always have.
+    let number = || format!("uid {}", rustix::process::getuid().as_raw());
+    let order = Ordered { by: Some(order.by.or_else(user).unwrap_or_else(number)), ..order };
     let order = signed(order)?;
     let session = Session::open(context).await?;
     let ids = if ids.is_empty() { left(&session).await? } else { ids };

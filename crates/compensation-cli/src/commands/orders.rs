@@ -225,8 +225,10 @@ async fn drive(
 ) -> Result<Exit, Error> {
     let work = async {
         let applied = ordered.await?;
+        // Asked before the store is: what this process drives may end between the two.
+        let elsewhere = session.engine.running() == 0;
         let saga = session.store.load(id).await?.map(|saga| saga.summary);
-        if saga.is_some_and(|saga| saga.owned && session.engine.running() == 0) {
+        if elsewhere && saga.is_some_and(|saga| saga.owned) {
             drive::say(context, "the process that drives it has the order; waiting for its end");
         }
         let _ = session.engine.wait(id).await?;

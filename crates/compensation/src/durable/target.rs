@@ -21,19 +21,19 @@ use crate::{
 /// What a person may order of a saga, or of one of its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
-    /// [`Engine::retry`].
+    /// [`Engine::retry`](crate::Engine::retry).
     Retry,
-    /// [`Engine::skip`].
+    /// [`Engine::skip`](crate::Engine::skip).
     Skip,
-    /// [`Engine::mark_done`].
+    /// [`Engine::mark_done`](crate::Engine::mark_done).
     Done,
-    /// [`Engine::mark_undone`].
+    /// [`Engine::mark_undone`](crate::Engine::mark_undone).
     Undone,
-    /// [`Engine::cancel`].
+    /// [`Engine::cancel`](crate::Engine::cancel).
     Undo,
-    /// [`Engine::resume_by`].
+    /// [`Engine::resume_by`](crate::Engine::resume_by).
     Resume,
-    /// [`Engine::abandon`].
+    /// [`Engine::abandon`](crate::Engine::abandon).
     Abandon,
 }
 

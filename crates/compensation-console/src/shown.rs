@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use compensation::{
-    Certainty, CompensationStatus, EngineError, Failure, History, Mask, Order, Report, SagaId,
-    Timestamp,
+    Certainty, CompensationStatus, Edit, EngineError, Failure, History, Mask, Order, Report,
+    SagaId, Timestamp,
     machine::Change,
     repository::{Page, Query, Summary},
 };
@@ -35,6 +35,8 @@ pub(crate) struct Event {
     pub(crate) attempt: u32,
     pub(crate) failure: Option<Said>,
     pub(crate) order: Option<Order>,
+    /// What the step was given in place of what is recorded, in words.
+    pub(crate) given: Option<&'static str>,
 }
 
 /// What an attempt said when it failed.
@@ -102,6 +104,15 @@ fn mask(state: &State, history: &History) -> Mask {
     mask
 }
 
+fn given(edit: &Edit) -> Option<&'static str> {
+    match (&edit.input, &edit.output) {
+        (Some(_), Some(_)) => Some("with another input and another output"),
+        (Some(_), None) => Some("with another input"),
+        (None, Some(_)) => Some("with another output"),
+        (None, None) => None,
+    }
+}
+
 impl Shown {
     fn of(state: &State, history: History) -> Self {
         let mask = &mask(state, &history);
@@ -121,6 +132,7 @@ impl Shown {
                 .order
                 .as_ref()
                 .map(|order| Order::new(mask.text(&order.by), mask.text(&order.why))),
+            given: given(&event.edit),
         });
         let outputs = history.report.plan().steps.iter().map(|step| {
             let output = history.report.stored_output(&step.name);

@@ -202,6 +202,10 @@ async fn an_undo_is_retried_with_another_input_and_output() {
     let output = outcome.report().stored_output("reserve-car").map(ToString::to_string);
     assert_eq!(output.as_deref(), Some("\"car for grace\""));
     assert_eq!(outcome.report().status(), Status::Compensated);
+    let page = get(&router, "/saga?id=trip-1").await.text;
+    let said = page.matches("retry with another input and another output").count();
+    assert_eq!(said, 2, "in the timeline and among the orders: {page}");
+    assert!(!page.contains("grace&quot;") || !page.contains("grace\""),);
 }
 
 #[tokio::test]

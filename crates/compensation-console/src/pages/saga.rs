@@ -280,7 +280,7 @@ fn audit(shown: &Shown) -> Markup {
                                     td { (cells::moment(event.at)) }
                                     td { (order.by) }
                                     td {
-                                        (ordered(event.change))
+                                        (ordered(event))
                                         @if let Some(step) = &event.step { " " code { (step) } }
                                     }
                                     td.why { (order.why) }

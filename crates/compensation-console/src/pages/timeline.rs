@@ -15,7 +15,7 @@ const LINES: usize = 300;
 
 enum Line<'a> {
     Attempt(Attempt<'a>),
-    Ordered { at: Timestamp, what: &'static str, step: Option<&'a str>, order: Option<&'a Order> },
+    Ordered { at: Timestamp, what: String, step: Option<&'a str>, order: Option<&'a Order> },
 }
 
 struct Attempt<'a> {
@@ -72,7 +72,7 @@ fn lines(events: &[Event]) -> Vec<Line<'_>> {
             _ => {
                 let (at, order) = (event.at, event.order.as_ref());
                 let step = step.map(|step| &**step);
-                lines.push(Line::Ordered { at, what: ordered(event.change), step, order });
+                lines.push(Line::Ordered { at, what: ordered(event), step, order });
                 continue;
             }
         };
@@ -85,9 +85,9 @@ fn lines(events: &[Event]) -> Vec<Line<'_>> {
     lines
 }
 
-/// The word for an order.
-pub(super) fn ordered(change: Change) -> &'static str {
-    match change {
+/// The words for an order.
+pub(super) fn ordered(event: &Event) -> String {
+    let word = match event.change {
         Change::CancelRequested => "undo",
         Change::RetryOrdered(_) => "retry",
         Change::SkipOrdered(_) => "skip",
@@ -96,7 +96,8 @@ pub(super) fn ordered(change: Change) -> &'static str {
         Change::Abandoned => "abandon",
         Change::ResumeOrdered => "resume",
         _ => "order",
-    }
+    };
+    event.given.map_or_else(|| word.to_owned(), |given| format!("{word} {given}"))
 }
 
 fn row(line: &Line<'_>) -> Markup {

@@ -9,7 +9,7 @@ use crate::{
     event::{Change, Event, StepIndex},
     id::SagaId,
     machine::Machine,
-    outcome::{Order, Report},
+    outcome::{Edit, Order, Report},
     plan::UndoPlan,
     records::UndoRecord,
     repository::{StoredSaga, Summary},
@@ -53,6 +53,8 @@ pub struct Happening {
     pub failure: Option<Failure>,
     /// Who ordered it and why.
     pub order: Option<Order>,
+    /// What that person gave the step in place of what is recorded.
+    pub edit: Edit,
 }
 
 impl Engine {
@@ -155,12 +157,18 @@ fn happening(
         }
         _ => 0,
     };
+    let order = event.by.clone().zip(event.why.clone()).map(|(by, why)| Order { by, why });
+    let edit = match order {
+        Some(_) => Edit { input: event.input.clone(), output: event.output.clone() },
+        None => Edit::default(),
+    };
     Happening {
         at,
         change,
         step: place.and_then(|step| names.get(step)).cloned(),
         attempt,
         failure: event.failure.clone(),
-        order: event.by.clone().zip(event.why.clone()).map(|(by, why)| Order { by, why }),
+        order,
+        edit,
     }
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
-    builder::{OsStringValueParser, TypedValueParser as _},
+    builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser},
 };
 use compensation::{SagaId, Status};
 
@@ -198,7 +198,7 @@ pub(crate) struct Worker {
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Where to listen; any address but this machine's own demands a token
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7464")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7464", value_parser = listen)]
     pub(crate) listen: SocketAddr,
     /// The file with the token that people log in with, and programs send as `Authorization: Bearer`;
     /// by default the environment's COMPENSATION_TOKEN
@@ -233,7 +233,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
     /// Go on where the page before ended: the cursor that it gave
-    #[arg(long, value_name = "CURSOR")]
+    #[arg(long, value_name = "CURSOR", value_parser = cursor)]
     pub(crate) after: Option<i64>,
 }
 
@@ -255,7 +255,7 @@ pub(crate) struct Watch {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Filter {
     /// Only sagas that stand so; may be repeated
-    #[arg(long, value_name = "STATUS", value_parser = status)]
+    #[arg(long, value_name = "STATUS", value_parser = status())]
     pub(crate) status: Vec<Status>,
     /// Only sagas of this name
     #[arg(long)]
@@ -349,10 +349,22 @@ pub(crate) enum Format {
     Svg,
 }
 
-fn status(word: &str) -> Result<Status, String> {
-    Status::parse(word).ok_or_else(|| {
-        let known: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
-        format!("a saga is one of {}", known.join(", "))
+/// The words are said in the help, and completed by shells.
+fn status() -> impl TypedValueParser<Value = Status> {
+    let words = PossibleValuesParser::new(Status::ALL.map(Status::as_str));
+    words.try_map(|word| Status::parse(&word).ok_or("it is no status"))
+}
+
+fn listen(given: &str) -> Result<SocketAddr, String> {
+    given.parse().map_err(|_| {
+        "write an IP address and a port, such as 127.0.0.1:7464 or [::1]:7464".to_owned()
+    })
+}
+
+fn cursor(given: &str) -> Result<i64, String> {
+    given.parse().map_err(|_| {
+        "a cursor is the number that `list` gives behind `--after` where there may be more"
+            .to_owned()
     })
 }
 

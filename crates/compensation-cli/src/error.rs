@@ -153,7 +153,9 @@ fn sentence(error: &dyn std::error::Error) -> String {
     let mut next = error.source();
     while let Some(cause) = next {
         let said = cause.to_string();
-        if !text.contains(&said) {
+        // SQLite's errors repeat themselves with a number, which helps nobody to mend them.
+        let is_news = |part: &str| !text.contains(part) && !part.starts_with("Error code ");
+        if said.split(": ").any(is_news) {
             text.push_str(": ");
             text.push_str(&said);
         }
@@ -179,5 +181,16 @@ mod tests {
             "no file",
         ));
         assert_eq!(Error::from(error).to_string(), "no file");
+    }
+
+    #[test]
+    fn a_cause_that_adds_a_number_only_is_not_said() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("Error code 26: file is not a database")]
+        struct Coded;
+        #[derive(Debug, thiserror::Error)]
+        #[error("can't open `a`: file is not a database")]
+        struct Unopened(#[source] Coded);
+        assert_eq!(sentence(&Unopened(Coded)), "can't open `a`: file is not a database");
     }
 }

@@ -1,8 +1,13 @@
 //! Opens the store. The only file that knows which one it is: a SQLite file, or a schema of a PostgreSQL database.
 
-use std::{ffi::OsString, fmt, path::PathBuf, sync::Arc};
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use compensation::repository::{Repository, RepositoryError};
+use compensation::repository::{ErrorKind, Repository, RepositoryError};
 use compensation_sqlite::SqliteRepository;
 
 /// What begins the address of a database.
@@ -23,6 +28,13 @@ pub(crate) enum Db {
 impl Db {
     /// Opens it; `create` makes it where there is none.
     pub(crate) async fn open(&self, create: bool) -> Result<Arc<dyn Repository>, RepositoryError> {
+        if let Self::File(path) = self
+            && let Some(scheme) = scheme(path)
+        {
+            let mend = "name a SQLite file by its path, or say postgres://USER@HOST/DATABASE";
+            let message = format!("{scheme}:// leads to no store: {mend}");
+            return Err(RepositoryError::new(ErrorKind::Permanent, message));
+        }
         match self {
             Self::File(path) if create => Ok(Arc::new(SqliteRepository::open(path)?)),
             Self::File(path) => Ok(Arc::new(SqliteRepository::open_existing(path)?)),
@@ -64,7 +76,7 @@ async fn postgres(address: &str, create: bool) -> Result<Arc<dyn Repository>, Re
 #[cfg(not(feature = "postgres"))]
 async fn postgres(_: &str, _: bool) -> Result<Arc<dyn Repository>, RepositoryError> {
     Err(RepositoryError::new(
-        compensation::repository::ErrorKind::Permanent,
+        ErrorKind::Permanent,
         "this program was built without PostgreSQL: build it with the feature `postgres`, or name a file",
     ))
 }
@@ -102,6 +114,13 @@ impl From<OsString> for Db {
             _ => Self::File(given.into()),
         }
     }
+}
+
+/// Whether it begins as the address of something else would. What follows may have a password in it.
+fn scheme(path: &Path) -> Option<&str> {
+    let (scheme, _) = path.to_str()?.split_once("://")?;
+    let is_word = scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-".contains(c));
+    (is_word && !scheme.is_empty()).then_some(scheme)
 }
 
 impl fmt::Display for Db {
@@ -171,5 +190,12 @@ mod tests {
     fn what_is_no_address_is_a_file() {
         assert!(matches!(Db::from(OsString::from("sagas.db")), Db::File(_)));
         assert!(matches!(Db::from(OsString::from("./postgres:/x")), Db::File(_)));
+    }
+
+    #[test]
+    fn the_address_of_something_else_is_told_from_a_path() {
+        assert_eq!(scheme(Path::new("mysql://ada:hush@db/shop")), Some("mysql"));
+        assert_eq!(scheme(Path::new("./mysql://x")), None, "a path leads to a file of that name");
+        assert_eq!(scheme(Path::new("c:/x")), None);
     }
 }

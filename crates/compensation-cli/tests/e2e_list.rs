@@ -90,6 +90,19 @@ fn a_store_that_is_not_there_is_not_made_by_looking() {
 }
 
 #[test]
+fn an_empty_file_is_not_made_a_store_by_looking() {
+    let place = Place::new();
+    place.write("sagas.db", "");
+    place.call(&["list"]).code(2).says("there is no store at `sagas.db`: it is empty");
+    assert_eq!(place.read("sagas.db"), "");
+}
+
+#[test]
+fn a_cursor_that_is_none_is_refused_with_where_to_find_one() {
+    three().call(&["list", "--after", "x"]).code(2).says("the number that `list` gives");
+}
+
+#[test]
 fn the_store_may_be_named_by_the_environment() {
     let place = Place::with(ONE);
     let mut run = place.command(&["run", "saga.yaml", "--input", "code=0"]);

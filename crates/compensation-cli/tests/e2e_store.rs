@@ -26,8 +26,21 @@ fn a_file_that_is_no_store_is_refused_and_left_as_it_is() {
     let place = Place::with(TWO);
     place.write("notes.txt", &"not a store\n".repeat(100));
     let ended = place.run(&["--db", "notes.txt"]).code(2);
-    assert!(ended.err.contains("it is not a SQLite database: choose another file"), "{ended:?}");
+    let why = "it is not a SQLite database: choose another file: file is not a database\n";
+    assert!(ended.err.ends_with(why), "{ended:?}");
     assert_eq!(place.read("notes.txt"), "not a store\n".repeat(100));
+    assert!(!place.has("effects"));
+}
+
+#[test]
+fn the_address_of_another_kind_of_database_is_refused_without_its_password() {
+    let place = Place::with(TWO);
+    let db = ["--db", "mysql://ada:hush@db/shop"];
+    for verb in [&["run", "saga.yaml"][..], &["list"]] {
+        let ended =
+            place.call(&[verb, &db].concat()).code(2).says("name a SQLite file by its path");
+        assert!(!ended.err.contains("hush"), "{ended:?}");
+    }
     assert!(!place.has("effects"));
 }
 

@@ -31,8 +31,19 @@ pub(crate) fn locate(path: &Path, create: bool) -> Result<PathBuf, RepositoryErr
     if path.is_dir() {
         return refused(format!("can't open `{place}`: it is a directory: name a file in it"));
     }
-    if !create && !path.exists() {
-        return refused(format!("there is no store at `{place}`: check the path"));
+    if !create {
+        match path.metadata() {
+            // Nobody made a store of it yet, and looking should not.
+            Ok(file) if file.len() == 0 => {
+                return refused(format!("there is no store at `{place}`: it is empty"));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                let mend = "check the path and its permissions";
+                return refused(format!("can't look at `{place}`: {mend}: {error}"));
+            }
+            Err(_) => return refused(format!("there is no store at `{place}`: check the path")),
+        }
     }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

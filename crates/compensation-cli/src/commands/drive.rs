@@ -99,12 +99,18 @@ pub(super) async fn result_of(
         print::say(&print::brief(&record, true))?;
         if let Some((step, _)) = record.report.iter().flat_map(Report::parked).next() {
             let at = format!("{} {}", print::quoted(id.as_str()), print::quoted(step));
-            let db = db(context);
-            let line = format!(
-                "once it is mended: compensation retry {at} --reason WHY --db {db} (or skip, done, undo, \
-                 abandon)"
+            let said = format!("--reason WHY --db {}", db(context));
+            // What begins with a dash would be taken for a flag.
+            let order = match at.starts_with('-') {
+                true => format!("{said} -- {at}"),
+                false => format!("{at} {said}"),
+            };
+            say(
+                context,
+                &format!(
+                    "once it is mended: compensation retry {order} (or skip, done, undo, abandon)"
+                ),
             );
-            say(context, &line);
         }
     }
     Ok(exit)
@@ -166,13 +172,16 @@ async fn over(drained: &mut Option<JoinHandle<()>>) {
 }
 
 fn stopped(context: &Context, ids: &[SagaId]) -> Error {
-    let mut command = "compensation resume".to_owned();
-    for id in ids {
-        command.push(' ');
-        command.push_str(&print::quoted(id.as_str()));
-    }
-    let db = db(context);
-    Error::stopped(format!("stopped before the end; to go on: {command} --db {db}"))
+    let ids: Vec<_> = ids.iter().map(|id| print::quoted(id.as_str())).collect();
+    let (ids, db) = (ids.join(" "), db(context));
+    let which = match ids.split(' ').any(|id| id.starts_with('-')) {
+        true => format!("--db {db} -- {ids}"),
+        false => format!("{ids} --db {db}"),
+    };
+    Error::stopped(format!(
+        "stopped before the end; to go on: compensation resume {}",
+        which.trim_start()
+    ))
 }
 
 /// Signals that ask the program to end.

@@ -22,9 +22,6 @@ use crate::{
     print,
 };
 
-/// Clears a terminal, and begins at its top.
-const CLEAR: &str = "\x1b[2J\x1b[H";
-
 pub(super) async fn watch(context: &Context, watch: args::Watch) -> Result<Exit, Error> {
     let every = parse_duration(&watch.every)
         .map_err(|message| Error::input(format!("--every: {message}")))?
@@ -80,11 +77,12 @@ async fn list(
     signals: &mut Signals,
 ) -> Result<Exit, Error> {
     let live = io::stdout().is_terminal() && !context.json;
+    let mut screen = print::Screen::new()?;
     let mut known: HashMap<SagaId, String> = HashMap::new();
     loop {
         let (sagas, _) = select::page(session, filter, query.clone()).await?;
         let news = if live {
-            format!("{CLEAR}{}", print::listing(&sagas))
+            screen.draw(&print::listing(&sagas))
         } else {
             let mut lines = String::new();
             // Oldest first, as things happen.
@@ -101,7 +99,12 @@ async fn list(
         }
         tokio::select! {
             () = clock::sleep(every) => {}
-            () = signals.next() => return Ok(Exit::Ok),
+            () = screen.resized(), if live => {}
+            () = signals.next() => {
+                // What is said next, such as a shell's prompt, has a line of its own.
+                let _ = live && print::tell("\n")?;
+                return Ok(Exit::Ok);
+            }
         }
     }
 }

@@ -399,7 +399,10 @@ impl<I: 'static, T: Value> StepBuilder<'_, I, T> {
     }
 
     /// What it means that an attempt may have had its effect, or not. Default:
-    /// [`UnknownPolicy::Undo`].
+    /// [`UnknownPolicy::Undo`]; with a probe [`UnknownPolicy::Probe`]; for a pivot that has no undo
+    /// [`UnknownPolicy::Park`]. A step after the pivot is not undone but parks.
+    ///
+    /// [`UnknownPolicy::Retry`] means three attempts where no other budget is given.
     pub fn unknown(mut self, policy: UnknownPolicy) -> Self {
         self.draft.step.unknown = Some(policy);
         if policy == UnknownPolicy::Retry && self.draft.step.retry == RetryPolicy::none() {
@@ -434,7 +437,8 @@ impl<I: 'static, T: Value> StepBuilder<'_, I, T> {
         self
     }
 
-    /// Nothing is undone once this step is done; what comes after it is retried, then parks.
+    /// Nothing is undone once this step is done; what comes after it is attempted as its
+    /// [`retry`](Self::retry) says, once by default, then parks.
     pub fn pivot(mut self) -> Self {
         self.draft.step.pivot = true;
         self

@@ -80,7 +80,8 @@
 //! * **Undos run in the exact reverse of the order of dependence**, each with a budget of attempts of
 //!   its own. When that is spent the saga is stuck, and waits for a person: [`Engine::retry`],
 //!   [`Engine::skip`], [`Engine::mark_done`], [`Engine::mark_undone`], [`Engine::abandon`].
-//! * **After the [pivot](StepBuilder::pivot) nothing is undone**: what follows is retried, then parks.
+//! * **After the [pivot](StepBuilder::pivot) nothing is undone**: what follows is attempted as its
+//!   [`retry`](StepBuilder::retry) says, once by default, then parks.
 
 pub mod barrier;
 mod builder;

@@ -92,6 +92,30 @@ fn what_a_store_refuses_is_counted_by_operation_and_kind() {
 }
 
 #[test]
+fn every_metric_of_the_list_is_served_once_something_was_counted() {
+    life(async {
+        let (metrics, stage) = (Metrics::new(), Stage::default());
+        stage.charge_fails(true);
+        stage.cancel_fails(true);
+        let (store, faults) = FaultyRepository::around(MemoryRepository::new());
+        let store = metrics.time(Arc::new(store));
+        faults.fail(1, ErrorKind::Temporary);
+        store.release(Vec::new()).await.expect_err("it is told to");
+        let engine = stage.engine(store).await;
+        let watching = metrics.watch(&engine);
+        let _ = engine.run("trip", id("1"), &()).await.expect("an end");
+        engine.abandon(&id("1"), Order::new("Ada", "enough")).await.expect("an order");
+        watching.caught_up().await;
+        metrics.observe(&stage::interrupted("trip"));
+        let text = metrics.scrape(&engine).await.expect("a store");
+        for series in METRICS.iter().flat_map(|metric| metric.series()) {
+            let is_it = |line: &str| line.split(['{', ' ']).next() == Some(series.as_str());
+            assert!(text.lines().any(is_it), "{series} is not in\n{text}");
+        }
+    });
+}
+
+#[test]
 fn names_beyond_the_limit_share_a_label() {
     let metrics = Metrics::new();
     for number in 0..MAX_SAGAS + 3 {

@@ -18,6 +18,39 @@ fn series(expression: &str) -> Vec<String> {
     words.filter(|word| word.starts_with("compensation_")).map(ToOwned::to_owned).collect()
 }
 
+/// The labels that an expression asks for: before the signs of a matcher, and behind `by`.
+fn labels(expression: &str) -> Vec<String> {
+    let inside = |open: &str, close: char| -> Vec<String> {
+        let parts = expression.split(open).skip(1);
+        parts.filter_map(|part| Some(part.split_once(close)?.0.to_owned())).collect()
+    };
+    let matched = inside("{", '}').into_iter().flat_map(|matchers| {
+        let names = matchers
+            .split(',')
+            .filter_map(|one| Some(one.split_once(['=', '!'])?.0.trim().to_owned()));
+        names.collect::<Vec<_>>()
+    });
+    let grouped = inside("by (", ')')
+        .into_iter()
+        .flat_map(|names| names.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>());
+    matched.chain(grouped).collect()
+}
+
+/// Fails where a label is none of the metric that the expression names.
+fn assert_labels(expression: &str) {
+    for series in series(expression) {
+        let of = METRICS.iter().find(|metric| metric.series().any(|it| it == series));
+        let of = of.map(|metric| metric.labels).unwrap_or_default();
+        for label in labels(expression) {
+            let is_bucket = label == "le" && series.ends_with("_bucket");
+            assert!(
+                is_bucket || of.contains(&label.as_str()),
+                "{series} has no {label}: {expression}"
+            );
+        }
+    }
+}
+
 fn known() -> BTreeSet<String> {
     METRICS.iter().flat_map(|metric| metric.series().collect::<Vec<_>>()).collect()
 }
@@ -47,6 +80,7 @@ fn every_metric_of_the_dashboard_exists_and_every_panel_asks_for_one() {
             let named = series(&expression);
             assert!(!named.is_empty(), "{expression} names no metric of ours");
             named.iter().for_each(|name| assert!(known().contains(name), "{name}: {expression}"));
+            assert_labels(&expression);
         }
     }
 }
@@ -57,6 +91,20 @@ fn every_metric_of_the_alert_rules_exists() {
     let named = series(&rules);
     assert!(!named.is_empty());
     named.iter().for_each(|name| assert!(known().contains(name), "{name}"));
+    let expressions: Vec<_> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("expr:")).collect();
+    assert_eq!(
+        expressions.len(),
+        rules.matches("- alert:").count(),
+        "one in a line for each alert"
+    );
+    expressions.into_iter().for_each(assert_labels);
+}
+
+#[test]
+fn labels_are_found_in_matchers_and_groups() {
+    let expression = r#"sum by (le, saga) (rate(x_bucket{kind=~"a|b", part!="c"}[5m]))"#;
+    assert_eq!(labels(expression), ["kind", "part", "le", "saga"]);
 }
 
 #[test]

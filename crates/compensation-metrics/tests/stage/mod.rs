@@ -64,6 +64,10 @@ pub(crate) fn created(saga: &str) -> Notice {
     Notice { id: id("1"), saga: saga.into(), created: now, at: now, news: News::Created }
 }
 
+pub(crate) fn interrupted(saga: &str) -> Notice {
+    Notice { news: News::Interrupted { step: "car".into() }, ..created(saga) }
+}
+
 pub(crate) fn id(text: &str) -> SagaId {
     SagaId::new(text).expect("a good id")
 }

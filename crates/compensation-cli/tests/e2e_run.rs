@@ -86,8 +86,8 @@ fn a_failure_that_means_not_done_is_not_undone() {
 fn a_missing_and_an_unknown_input_are_named_and_nothing_is_made() {
     let place = Place::with(TENANT);
     place.run(&["--input", "tenat=acme"]).code(2).says(
-        "error: saga `tenant` needs the input `tenant`; saga `tenant` has no input `tenat`: it takes \
-         `tenant`\n",
+        "error: saga `tenant` needs the input `tenant`: say --input tenant=VALUE; saga `tenant` has no \
+         input `tenat`: it takes `tenant`\n",
     );
     assert_eq!(place.left(), [""; 0]);
     assert!(!place.has("sagas.db"));

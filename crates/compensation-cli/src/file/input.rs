@@ -42,7 +42,12 @@ impl Input {
         let unknown: Vec<_> = self.0.keys().filter(|key| !takes.contains(key)).collect();
         let mut wrong = Vec::new();
         if !missing.is_empty() {
-            wrong.push(format!("saga `{saga}` needs the input {}", list(&missing)));
+            let say: Vec<_> = missing.iter().map(|key| format!("--input {key}=VALUE")).collect();
+            wrong.push(format!(
+                "saga `{saga}` needs the input {}: say {}",
+                list(&missing),
+                say.join(" ")
+            ));
         }
         if !unknown.is_empty() {
             let all: Vec<_> = takes.iter().collect();
@@ -91,8 +96,8 @@ mod tests {
         let takes = ["name".to_owned(), "size".to_owned()];
         assert_eq!(
             input.check("trip", &takes),
-            Err("saga `trip` needs the input `name`, `size`; saga `trip` has no input `nam`: it takes \
-                 `name`, `size`"
+            Err("saga `trip` needs the input `name`, `size`: say --input name=VALUE --input size=VALUE; \
+                 saga `trip` has no input `nam`: it takes `name`, `size`"
                 .to_owned())
         );
     }

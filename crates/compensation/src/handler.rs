@@ -44,6 +44,11 @@ pub(crate) enum Attempted {
 pub(crate) type Run = Box<dyn Fn(Attempt) -> Attempting + Send + Sync>;
 
 /// What the builder takes for an output: it must be written down and read back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the output of a step",
+    note = "an output is stored: derive `Clone`, `serde::Serialize` and `serde::Deserialize`, own its data, and be \
+            `Send + Sync`"
+)]
 pub trait Value: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Value for T {}

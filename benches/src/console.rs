@@ -3,15 +3,12 @@
 
 use std::{
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{Router, body::Body, http::Request};
-use compensation::{Engine, RetryPolicy, Saga, SagaId, StepContext, StepError, UndoContext};
+use compensation::Engine;
 use compensation_console::{Options, router};
 use compensation_metrics::Metrics;
 use compensation_sqlite::SqliteRepository;
@@ -20,18 +17,11 @@ use tower::ServiceExt as _;
 
 use crate::{
     Plan,
-    durable::{engine, sagas},
-    sagas::{Mode, saga},
-    table::{Table, median, number, quantile},
+    million::{Load, PACE, fill, slowing},
+    sagas::saga,
+    table::{Table, quantile},
 };
 
-const FINISHED: u64 = 1_000_000;
-const STUCK: u64 = 500;
-const RARE: u64 = 40;
-/// Sagas a second that the engine is to run beside.
-const PACE: u64 = 5_000;
-/// Rounds of load with and without somebody who looks.
-const ROUNDS: usize = 5;
 /// Pages a second that are looked at in the rounds of load.
 const LOOKS: u64 = 10;
 
@@ -59,7 +49,8 @@ pub(crate) fn measure(plan: &Plan) -> Table {
             ]);
         }
         drop(load);
-        slowing(&mut table, &worker, &console, plan).await;
+        let used = format!("{LOOKS} pages/s are looked at");
+        slowing(&mut table, &worker, plan, &used, async |span| look(&console, span).await).await;
         worker.drain().await;
     });
     table
@@ -81,50 +72,6 @@ const PAGES: [(&str, &str); 11] = [
     ("saga", "/saga?id=stuck-7"),
     ("preview of a retry", "/order?id=stuck-7&verb=retry&step=car"),
 ];
-
-async fn no_line(_: UndoContext<bool>, _: Option<u64>) -> Result<(), StepError> {
-    Err(StepError::unknown("no route to cars.internal"))
-}
-
-/// A saga that gets stuck.
-fn stuck(name: &str) -> Saga<bool> {
-    let mut saga = Saga::builder(name);
-    saga.step("car", crate::sagas::step).undo(no_line).undo_retry(RetryPolicy::none()).add();
-    saga.step("card", |_: StepContext<bool>| async {
-        Err::<u64, _>(StepError::not_done("refused"))
-    })
-    .no_undo("by hand")
-    .add();
-    saga.build().expect("a sound saga")
-}
-
-/// A file with a million finished sagas, some stuck ones and a rare definition. The engine that wrote it.
-async fn fill(path: &Path, plan: &Plan) -> Engine {
-    let filler = engine(path).await;
-    let (mut left, count) = (plan.scale(FINISHED), plan.scale(FINISHED));
-    let rare = engine_of(path, [stuck("stuck"), stuck("rare")]).await;
-    let mut written = false;
-    while left > 0 {
-        let rate = sagas(&filler, Mode::Mixed, 256, Duration::from_millis(500)).await;
-        left = left.saturating_sub(rate.sagas as u64);
-        if left < count / 2 && !written {
-            written = true;
-            for number in 0..STUCK {
-                let id = SagaId::new(format!("stuck-{number}")).expect("an id");
-                let name = if number < RARE { "rare" } else { "stuck" };
-                let _ = rare.run(name, id, &true).await.expect("an end");
-            }
-        }
-    }
-    rare.drain().await;
-    filler
-}
-
-async fn engine_of(path: &Path, all: [Saga<bool>; 2]) -> Engine {
-    let store = SqliteRepository::open(path).expect("a store");
-    let builder = all.into_iter().fold(Engine::open(store), |builder, saga| builder.register(saga));
-    builder.without_recovery().start().await.expect("a start")
-}
 
 struct Console {
     router: Router,
@@ -154,94 +101,6 @@ impl Console {
         assert!(bytes.len() > 1_000, "{page} is empty");
         taken
     }
-}
-
-/// An engine that is given sagas at a pace, until this is dropped.
-struct Load {
-    task: tokio::task::JoinHandle<()>,
-    done: Arc<AtomicU64>,
-    latencies: Arc<std::sync::Mutex<Vec<f64>>>,
-    since: Instant,
-}
-
-impl Load {
-    fn begin(engine: &Engine, pace: u64) -> Self {
-        let (done, latencies) = (Arc::new(AtomicU64::new(0)), Arc::default());
-        let task = tokio::spawn(drive(engine.clone(), pace, done.clone(), Arc::clone(&latencies)));
-        Self { task, done, latencies, since: Instant::now() }
-    }
-
-    /// Sagas a second, and their median and 99 % latency in milliseconds.
-    fn end(self) -> (f64, f64, f64) {
-        let rate = self.done.load(Relaxed) as f64 / self.since.elapsed().as_secs_f64();
-        let mut latencies = std::mem::take(&mut *self.latencies.lock().expect("no panic"));
-        latencies.sort_by(f64::total_cmp);
-        (rate, quantile(&latencies, 0.5), quantile(&latencies, 0.99))
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn drive(
-    engine: Engine,
-    pace: u64,
-    done: Arc<AtomicU64>,
-    latencies: Arc<std::sync::Mutex<Vec<f64>>>,
-) {
-    let tick = Duration::from_millis(10);
-    let each = (pace / 100).max(1);
-    let mut ticks = tokio::time::interval(tick);
-    loop {
-        ticks.tick().await;
-        for _ in 0..each {
-            let (engine, done, latencies) = (engine.clone(), done.clone(), latencies.clone());
-            tokio::spawn(async move {
-                let start = Instant::now();
-                if engine.run("trip", SagaId::random(), &false).await.is_ok() {
-                    done.fetch_add(1, Relaxed);
-                    let taken = start.elapsed().as_secs_f64() * 1_000.0;
-                    latencies.lock().expect("no panic").push(taken);
-                }
-            });
-        }
-    }
-}
-
-/// What it costs an engine that somebody looks.
-async fn slowing(table: &mut Table, worker: &Engine, console: &Console, plan: &Plan) {
-    let span = Duration::from_millis(plan.scale(5_000).max(50));
-    let (mut with, mut without) = (Vec::new(), Vec::new());
-    let (mut most_with, mut most_without) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let load = Load::begin(worker, plan.scale(PACE));
-        tokio::time::sleep(span).await;
-        without.push(load.end());
-        let load = Load::begin(worker, plan.scale(PACE));
-        look(console, span).await;
-        with.push(load.end());
-        most_without.push(sagas(worker, Mode::Forward, 64, span).await.per_second);
-        let (rate, ()) = tokio::join!(sagas(worker, Mode::Forward, 64, span), look(console, span));
-        most_with.push(rate.per_second);
-    }
-    let of = |all: &[(f64, f64, f64)], which: fn(&(f64, f64, f64)) -> f64| {
-        median(all.iter().map(which).collect())
-    };
-    let mut row = |what: &str, figure: f64, yardstick: f64| {
-        table.row([
-            format!("{what} while {LOOKS} pages/s are looked at"),
-            number(figure),
-            format!("{} with nobody looking", number(yardstick)),
-            format!("{:.2}", figure / yardstick),
-        ]);
-    };
-    row("sagas/s at that pace", of(&with, |it| it.0), of(&without, |it| it.0));
-    row("their p50, µs,", of(&with, |it| it.1) * 1e3, of(&without, |it| it.1) * 1e3);
-    row("their p99, µs,", of(&with, |it| it.2) * 1e3, of(&without, |it| it.2) * 1e3);
-    row("most sagas/s, 64 in flight,", median(most_with), median(most_without));
 }
 
 /// Looks at every page in turn, and at the metrics, for that long.

@@ -9,11 +9,13 @@ mod durable;
 mod growth;
 mod in_process;
 mod machine;
+mod million;
 mod postgres;
 mod raw_log;
 mod records;
 mod sagas;
 mod table;
+mod verbs;
 
 use std::{alloc::System, fs, path::PathBuf};
 
@@ -51,6 +53,7 @@ enum What {
     Growth,
     Records,
     Console,
+    Verbs,
     /// Only where it is asked for: it needs a PostgreSQL server on the machine
     Postgres,
 }
@@ -98,6 +101,9 @@ fn main() {
     }
     if wanted(What::Console) {
         add(console::measure(&plan));
+    }
+    if wanted(What::Verbs) {
+        add(verbs::measure(&plan));
     }
     if args.what.contains(&What::Postgres) {
         add(postgres::measure(&plan));

@@ -230,12 +230,7 @@ impl Engine {
 
     /// The index of a step by the plan that the saga was started with.
     async fn step(&self, id: &SagaId, step: &str) -> Result<StepIndex, EngineError> {
-        let found = self.inner().desk.repository.load(id).await?;
-        let saga = found.ok_or_else(|| EngineError::NotFound(id.clone()))?;
-        let told = record::read(&saga).map_err(|unreadable| EngineError::Held {
-            id: id.clone(),
-            reason: unreadable.to_string(),
-        })?;
+        let told = super::engine::read(&self.load(id).await?)?;
         told.plan.find(step).ok_or_else(|| unknown_step(id, step, &told.plan))
     }
 }

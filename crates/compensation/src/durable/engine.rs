@@ -19,6 +19,7 @@ use crate::{
     outcome::{Outcome, Report},
     repository::{Counts, Page, Query, StoredSaga},
     status::Status,
+    told::Told,
 };
 
 /// Largest input of a saga, in bytes of JSON.
@@ -274,18 +275,23 @@ impl Engine {
         check_same(name, &saga.summary.id, &saga.summary.name, &saga.input, input)
     }
 
-    async fn load(&self, id: &SagaId) -> Result<StoredSaga, EngineError> {
+    pub(super) async fn load(&self, id: &SagaId) -> Result<StoredSaga, EngineError> {
         let saga = self.0.desk.repository.load(id).await?;
         saga.ok_or_else(|| EngineError::NotFound(id.clone()))
     }
 }
 
-/// A record for people, also where no engine could drive it.
-pub(super) fn report(saga: &StoredSaga) -> Result<Report, EngineError> {
-    let told = record::read(saga).map_err(|unreadable| EngineError::Held {
+/// What a record says.
+pub(super) fn read(saga: &StoredSaga) -> Result<Told, EngineError> {
+    record::read(saga).map_err(|unreadable| EngineError::Held {
         id: saga.summary.id.clone(),
         reason: unreadable.to_string(),
-    })?;
+    })
+}
+
+/// A record for people, also where no engine could drive it.
+pub(super) fn report(saga: &StoredSaga) -> Result<Report, EngineError> {
+    let told = read(saga)?;
     // Both are written at once. Where they part, entries are lost: nobody drives it, and nobody may guess.
     let (head, journal) = (saga.summary.head.status, told.machine.status());
     if head.is_final() && head != journal {

@@ -63,8 +63,7 @@ impl Engine {
     /// # Errors
     /// As [`report`](Self::report).
     pub async fn history(&self, id: &SagaId) -> Result<History, EngineError> {
-        let found = self.inner().desk.repository.load(id).await?;
-        history(&found.ok_or_else(|| EngineError::NotFound(id.clone()))?)
+        history(&self.load(id).await?)
     }
 }
 

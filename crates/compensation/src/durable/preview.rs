@@ -8,7 +8,6 @@ use super::{
     engine::Engine,
     error::{EngineError, Refusal},
     mask::Mask,
-    record,
 };
 use crate::{
     event::{Change, StepIndex},
@@ -68,12 +67,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Refused`] where it can't be undone; else as [`report`](Self::report).
     pub async fn preview(&self, id: &SagaId) -> Result<Preview, EngineError> {
-        let found = self.inner().desk.repository.load(id).await?;
-        let saga = found.ok_or_else(|| EngineError::NotFound(id.clone()))?;
-        let told = record::read(&saga).map_err(|unreadable| EngineError::Held {
-            id: id.clone(),
-            reason: unreadable.to_string(),
-        })?;
+        let saga = self.load(id).await?;
+        let told = super::engine::read(&saga)?;
         preview(&saga, &told)
             .map_err(|why| EngineError::Refused { id: id.clone(), why: Refusal(why) })
     }

@@ -11,8 +11,9 @@ use temporalio_sdk::{
 use temporalio_workflow::common::error::ApplicationFailure;
 
 use crate::{
-    harness::{Stage, events, sagas},
+    harness::{Stage, sagas},
     town::{Does, trip},
+    workers::events,
 };
 
 /// Car, hotel and a flight that is refused, undone by hand.

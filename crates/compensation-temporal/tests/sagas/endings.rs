@@ -4,7 +4,7 @@ use compensation::{Certainty, Outcome, Saga, SagaId, Status, StepContext, StepEr
 use compensation_temporal::Started;
 
 use crate::{
-    harness::{Stage, Worker, phases, sagas},
+    harness::{Stage, hosting, phases, sagas},
     town::{Does, diamond, pivoted, stubborn, trip, versioned},
 };
 
@@ -37,7 +37,7 @@ async fn typed_outputs_are_read_by_the_handles_of_the_definition() {
         .add();
     let sum = sum.build().expect("a sound saga");
     let id = SagaId::random();
-    let _worker = Worker::hosting(id.as_str(), [sum.clone().into()]);
+    let _worker = hosting(id.as_str(), [sum.clone().into()]);
     let outcome = sagas(id.as_str()).await.run(sum, &id, &40).await.expect("it runs");
     assert_eq!(outcome.output(&second), Some(42));
 }
@@ -51,7 +51,7 @@ async fn numbers_that_a_tree_of_json_has_no_room_for_come_out_as_they_were() {
         .add();
     let saga = saga.build().expect("a sound saga");
     let id = SagaId::random();
-    let _worker = Worker::hosting(id.as_str(), [saga.clone().into()]);
+    let _worker = hosting(id.as_str(), [saga.clone().into()]);
     let outcome = sagas(id.as_str()).await.run(saga, &id, &u128::MAX).await.expect("it runs");
     assert_eq!(outcome.output(&same), Some(u128::MAX));
 }
@@ -201,7 +201,7 @@ async fn a_saga_whose_definition_has_changed_does_nothing_forward_and_is_undone_
     stage.open("+hotel");
     stage.sees("+hotel", 1).await;
     drop(old);
-    let _new = Worker::hosting(stage.id.as_str(), [versioned(1).into()]);
+    let _new = hosting(stage.id.as_str(), [versioned(1).into()]);
     let (_, outcome) = stage.ends().await;
     // The old worker may have got as far as the last step before it stopped.
     if let Outcome::Compensated(report) = outcome {

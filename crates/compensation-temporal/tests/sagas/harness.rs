@@ -1,12 +1,6 @@
 //! Workers for sagas on the server that `./server-tests` has started, and one saga with its ledger.
 
-use std::{
-    env,
-    path::Path,
-    process::{Child, Command, Stdio},
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{env, path::Path, time::Duration};
 
 use compensation::{AnySaga, Order, Outcome, Report, Saga, SagaId};
 use compensation_temporal::{SagaLimits, SagaWorker, SagaWorkflow, TemporalSagas};
@@ -15,25 +9,15 @@ use temporalio_client::{
     WorkflowHandle,
 };
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
-use temporalio_workflow::common::{
-    HasWorkflowDefinition, protos::temporal::api::enums::v1::EventType,
-};
-use tokio::sync::oneshot;
 
 use crate::{
     ledger::{Ledger, PATIENCE},
     town::{self, Does, Town},
+    workers::{InProcess, OtherProcess, address},
 };
 
-const ADDRESS: &str = "COMPENSATION_TEMPORAL_ADDRESS";
-const QUEUE: &str = "COMPENSATION_TEMPORAL_QUEUE";
 /// A directory into which the histories of the tests are written, to be committed.
 const RECORD: &str = "COMPENSATION_TEMPORAL_RECORD";
-
-pub(crate) fn address() -> String {
-    env::var(ADDRESS)
-        .unwrap_or_else(|_| panic!("{ADDRESS} is not set: run these tests with ./server-tests"))
-}
 
 pub(crate) async fn sagas(queue: &str) -> TemporalSagas {
     let sagas = TemporalSagas::connect(&address(), queue).await.expect("the server is up");
@@ -41,29 +25,16 @@ pub(crate) async fn sagas(queue: &str) -> TemporalSagas {
     sagas.limits(SagaLimits::default().heartbeat(Duration::from_secs(1)))
 }
 
-/// A worker in this process, until it is dropped.
-pub(crate) struct Worker {
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+/// A worker in this process that hosts these, until it is dropped.
+pub(crate) fn hosting(queue: &str, hosted: impl IntoIterator<Item = AnySaga>) -> InProcess {
+    start(queue, hosted.into_iter().collect(), 1_000)
 }
 
-impl Worker {
-    pub(crate) fn hosting(queue: &str, hosted: impl IntoIterator<Item = AnySaga>) -> Self {
-        Self::start(queue, hosted.into_iter().collect(), 1_000)
-    }
-
-    pub(crate) fn start(queue: &str, hosted: Vec<AnySaga>, cached: usize) -> Self {
-        let (stop, told) = oneshot::channel();
-        let queue = queue.to_owned();
-        let thread = std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
-            runtime.block_on(work(&queue, hosted, cached, async {
-                told.await.unwrap_or_default();
-            }));
-        });
-        Self { stop: Some(stop), thread: Some(thread) }
-    }
+fn start(queue: &str, hosted: Vec<AnySaga>, cached: usize) -> InProcess {
+    let queue = queue.to_owned();
+    InProcess::start(async move |told| {
+        work(&queue, hosted, cached, async { told.await.unwrap_or_default() }).await;
+    })
 }
 
 async fn work(queue: &str, hosted: Vec<AnySaga>, cached: usize, stop: impl Future<Output = ()>) {
@@ -75,38 +46,11 @@ async fn work(queue: &str, hosted: Vec<AnySaga>, cached: usize, stop: impl Futur
     worker.run(client, stop).await.expect("it works until it is stopped");
 }
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap_or_default();
-        }
-    }
-}
-
-/// A worker in a process of its own, to be killed.
-pub(crate) struct OtherProcess(Child);
-
-impl OtherProcess {
-    /// Kills it as the kernel does: it can't say a word.
-    pub(crate) fn kill(mut self) {
-        self.0.kill().expect("it runs");
-        self.0.wait().expect("it is gone");
-    }
-}
-
-impl Drop for OtherProcess {
-    fn drop(&mut self) {
-        self.0.kill().unwrap_or_default();
-        drop(self.0.wait());
-    }
-}
-
 /// What [`OtherProcess`] runs: it starts this very program again, with this test and a queue. Without a queue there is
 /// nothing to work on.
 #[tokio::test]
 async fn worker_process() {
-    if let Ok(queue) = env::var(QUEUE) {
+    if let Some(queue) = OtherProcess::queue() {
         work(&queue, town::all(), 1_000, std::future::pending()).await;
     }
 }
@@ -133,19 +77,17 @@ impl Stage {
         self
     }
 
-    pub(crate) fn worker(&self) -> Worker {
-        Worker::hosting(self.id.as_str(), town::all())
+    pub(crate) fn worker(&self) -> InProcess {
+        hosting(self.id.as_str(), town::all())
     }
 
     /// A worker that forgets every workflow at once, and replays it for each task.
-    pub(crate) fn forgetful_worker(&self) -> Worker {
-        Worker::start(self.id.as_str(), town::all(), 0)
+    pub(crate) fn forgetful_worker(&self) -> InProcess {
+        start(self.id.as_str(), town::all(), 0)
     }
 
     pub(crate) fn other_process(&self) -> OtherProcess {
-        let mut worker = Command::new(env::current_exe().expect("a path"));
-        worker.args(["harness::worker_process", "--exact"]).env(QUEUE, self.id.as_str());
-        OtherProcess(worker.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"))
+        OtherProcess::start(self.id.as_str(), &[])
     }
 
     pub(crate) async fn start(&self, saga: &Saga<Town>) {
@@ -193,15 +135,6 @@ pub(crate) fn order() -> Order {
 /// Name and phase of every step.
 pub(crate) fn phases(report: &Report) -> Vec<String> {
     report.steps().map(|(name, phase)| format!("{name} {phase}")).collect()
-}
-
-/// The kinds of all events of a workflow.
-pub(crate) async fn events<W: HasWorkflowDefinition>(
-    handle: &WorkflowHandle<Client, W>,
-) -> Vec<EventType> {
-    let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
-    let events = history.into_events().await.expect("a history");
-    events.iter().map(|event| event.event_type()).collect()
 }
 
 async fn replay(handle: &WorkflowHandle<Client, SagaWorkflow>, name: &str) {

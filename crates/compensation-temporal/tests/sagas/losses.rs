@@ -3,7 +3,7 @@
 use compensation::{Outcome, machine::Phase};
 
 use crate::{
-    harness::{Stage, Worker, order, phases},
+    harness::{Stage, hosting, order, phases},
     town::{Does, fragile, stubborn, trip},
 };
 
@@ -90,7 +90,7 @@ async fn a_worker_that_is_stopped_gives_back_what_is_in_flight() {
 async fn a_saga_whose_definition_no_worker_hosts_fails_without_an_effect() {
     let stage = Stage::new().await;
     // It runs workflows, and has other activities.
-    let _worker = Worker::hosting(stage.id.as_str(), [stubborn().into()]);
+    let _worker = hosting(stage.id.as_str(), [stubborn().into()]);
     stage.start(&trip()).await;
     let (closed, outcome) = stage.ends().await;
     assert_eq!(closed, "Failed");

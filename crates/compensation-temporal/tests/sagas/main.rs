@@ -14,3 +14,5 @@ mod orders;
 mod places;
 mod town;
 mod unknown;
+#[path = "../server/workers.rs"]
+mod workers;

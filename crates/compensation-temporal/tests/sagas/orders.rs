@@ -6,6 +6,7 @@ use serde_json::value::to_raw_value;
 use crate::{
     harness::{Stage, order, phases},
     town::{Does, pivoted, trip, unknown},
+    workers::events,
 };
 
 /// A saga that can't undo its hotel, until it is opened.
@@ -74,7 +75,7 @@ async fn what_makes_no_sense_is_refused_with_a_reason_and_changes_nothing() {
     let stage = stuck().await;
     let _worker = stage.worker();
     let _ = stage.ends().await;
-    let before = crate::harness::events(&stage.handle()).await;
+    let before = events(&stage.handle()).await;
     let refused = stage.sagas.retry(&stage.id, "car", order()).await.expect_err("it is undone");
     assert!(refused.to_string().contains("only a step or an undo that is parked"), "{refused}");
     let refused = stage.sagas.skip(&stage.id, "boat", order()).await.expect_err("no such step");
@@ -82,7 +83,7 @@ async fn what_makes_no_sense_is_refused_with_a_reason_and_changes_nothing() {
     assert_eq!(refused.to_string(), format!("saga `{}`: {known}", stage.id));
     let refused = stage.sagas.cancel(&stage.id, order()).await.expect_err("it is undone already");
     assert!(refused.to_string().contains("it can't be undone"), "{refused}");
-    assert_eq!(crate::harness::events(&stage.handle()).await, before, "a refusal leaves no trace");
+    assert_eq!(events(&stage.handle()).await, before, "a refusal leaves no trace");
 }
 
 #[tokio::test]

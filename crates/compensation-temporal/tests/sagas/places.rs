@@ -6,7 +6,7 @@ use compensation::SagaId;
 use compensation_sqlite::SqliteRepository;
 use compensation_testing::scenarios::{self, Driver, DurableEngine, Finish, InProcess, Play};
 
-use crate::harness::{Worker, sagas};
+use crate::harness::{hosting, sagas};
 
 /// Each scenario is a saga of its own, with a worker of its own.
 struct OnTemporal;
@@ -20,7 +20,7 @@ impl Driver for OnTemporal {
         let definition = play.definition().expect("a scenario's steps make a definition");
         let id = SagaId::random();
         let sagas = sagas(id.as_str()).await;
-        let _worker = Worker::hosting(id.as_str(), [definition.clone().into()]);
+        let _worker = hosting(id.as_str(), [definition.clone().into()]);
         let outcome = sagas.run(definition, &id, &()).await.expect("the saga runs");
         let finish = Finish::of(outcome.report());
         let report = sagas.report(&id).await.expect("it can be asked after");

@@ -8,9 +8,10 @@ use temporalio_workflow::common::protos::temporal::api::enums::v1::EventType;
 use crate::{
     by_hand::ByHand,
     endings::legs,
-    harness::{Stage, cancel, closed, details, events},
+    harness::{Stage, cancel, closed, details},
     ledger::PATIENCE,
     trip::{Act, Leg, Records},
+    workers::events,
 };
 
 /// The events of the same plan, by the manager and by hand.

@@ -10,8 +10,9 @@ use temporalio_workflow::common::{
 };
 
 use crate::{
-    harness::{Closed, Stage, closed, events, records, statuses},
+    harness::{Closed, Stage, closed, records, statuses},
     trip::{Act, Leg, Wedge},
+    workers::events,
 };
 
 const NAMES: [&str; 3] = ["car", "hotel", "flight"];

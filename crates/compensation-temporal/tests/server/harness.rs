@@ -2,12 +2,10 @@
 
 use std::{
     env,
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    thread::JoinHandle,
     time::Duration,
 };
 
@@ -24,7 +22,7 @@ use temporalio_sdk::{
     workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions},
 };
 use temporalio_workflow::common::{
-    HasWorkflowDefinition, data_converters::RawValue, protos::temporal::api::enums::v1::EventType,
+    data_converters::RawValue, protos::temporal::api::enums::v1::EventType,
 };
 
 use crate::{
@@ -33,16 +31,13 @@ use crate::{
     journey::Journey,
     ledger::{Ledger, PATIENCE},
     trip::{Leg, Plan, Records, Town, Trip, Wedge},
+    workers::{InProcess, OtherProcess, address},
 };
 
-const ADDRESS: &str = "COMPENSATION_TEMPORAL_ADDRESS";
-const QUEUE: &str = "COMPENSATION_TEMPORAL_QUEUE";
 const CACHED: &str = "COMPENSATION_TEMPORAL_CACHED";
 
 pub(crate) async fn connect() -> Client {
-    let address = env::var(ADDRESS)
-        .unwrap_or_else(|_| panic!("{ADDRESS} is not set: run these tests with ./server-tests"));
-    let target = format!("http://{address}").parse::<url::Url>().expect("host:port");
+    let target = format!("http://{}", address()).parse::<url::Url>().expect("host:port");
     let options = ConnectionOptions::new(target)
         .connect_timeout(PATIENCE)
         // It is in every history, and some of them are kept.
@@ -85,57 +80,11 @@ async fn work(
     worker.run().await.expect("it polls until it is stopped");
 }
 
-/// A worker in this process, until it is dropped.
-pub(crate) struct InProcess {
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl InProcess {
-    fn start(queue: &str, cached: usize, records: &Arc<MemoryRecords>) -> Self {
-        let (stop, told) = tokio::sync::oneshot::channel();
-        let (queue, records) = (queue.to_owned(), records.clone());
-        let thread = std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
-            runtime.block_on(work(queue, cached, records, Some(told)));
-        });
-        Self { stop: Some(stop), thread: Some(thread) }
-    }
-}
-
-impl Drop for InProcess {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap_or_default();
-        }
-    }
-}
-
-/// A worker in a process of its own, to be killed.
-pub(crate) struct OtherProcess(Child);
-
-impl OtherProcess {
-    /// Kills it as the kernel does: it can't say a word.
-    pub(crate) fn kill(mut self) {
-        self.0.kill().expect("it runs");
-        self.0.wait().expect("it is gone");
-    }
-}
-
-impl Drop for OtherProcess {
-    fn drop(&mut self) {
-        self.0.kill().unwrap_or_default();
-        drop(self.0.wait());
-    }
-}
-
 /// What [`OtherProcess`] runs: it starts this very program again, with this test and a queue. Without a queue there is
 /// nothing to work on.
 #[tokio::test]
 async fn worker_process() {
-    if let Ok(queue) = env::var(QUEUE) {
+    if let Some(queue) = OtherProcess::queue() {
         let cached = env::var(CACHED).ok().and_then(|cached| cached.parse().ok());
         work(queue, cached.unwrap_or(100), Arc::default(), None).await;
     }
@@ -160,12 +109,17 @@ impl Stage {
     }
 
     pub(crate) fn worker(&self) -> InProcess {
-        InProcess::start(&self.name, 100, &self.records)
+        self.in_process(100)
     }
 
     /// A worker that forgets every workflow at once, and replays it for each task.
     pub(crate) fn forgetful_worker(&self) -> InProcess {
-        InProcess::start(&self.name, 0, &self.records)
+        self.in_process(0)
+    }
+
+    fn in_process(&self, cached: usize) -> InProcess {
+        let (queue, records) = (self.name.clone(), self.records.clone());
+        InProcess::start(move |told| work(queue, cached, records, Some(told)))
     }
 
     pub(crate) fn other_process(&self) -> OtherProcess {
@@ -174,11 +128,7 @@ impl Stage {
 
     /// Another process that keeps so many workflows in its cache.
     pub(crate) fn other_process_with(&self, cached: usize) -> OtherProcess {
-        let this = env::current_exe().expect("a path");
-        let mut worker = Command::new(this);
-        worker.args(["harness::worker_process", "--exact"]).env(QUEUE, &self.name);
-        worker.env(CACHED, cached.to_string());
-        OtherProcess(worker.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"))
+        OtherProcess::start(&self.name, &[(CACHED, cached.to_string())])
     }
 
     /// Where activities tell what they do.
@@ -305,15 +255,6 @@ pub(crate) async fn details(handle: &WorkflowHandle<Client, Trip>) -> String {
     let payload = answer.expect("an answer").payloads.remove(0);
     let metadata: serde_json::Value = serde_json::from_slice(&payload.data).expect("JSON");
     metadata["currentDetails"].as_str().unwrap_or_default().to_owned()
-}
-
-/// The kinds of all events of a workflow that has closed.
-pub(crate) async fn events<W: HasWorkflowDefinition>(
-    handle: &WorkflowHandle<Client, W>,
-) -> Vec<EventType> {
-    let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
-    let events = history.into_events().await.expect("a history");
-    events.iter().map(|event| event.event_type()).collect()
 }
 
 async fn replay(handle: &WorkflowHandle<Client, Trip>) {

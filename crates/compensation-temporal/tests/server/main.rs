@@ -19,3 +19,4 @@ mod nobody;
 mod retries;
 mod signals;
 mod trip;
+mod workers;

@@ -153,7 +153,7 @@ impl Program {
         }
         let mut call = Command::new(&self.path);
         call.args(words.split(' ')).current_dir(&self.folder).env_remove("COMPENSATION_DB");
-        call.stdin(Stdio::null());
+        call.env("USER", "bench").stdin(Stdio::null());
         let start = Instant::now();
         let ended = call.output().expect("the program");
         let taken = start.elapsed().as_secs_f64() * 1_000.0;

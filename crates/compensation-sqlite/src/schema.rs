@@ -178,3 +178,10 @@ fn make(connection: &mut Connection, path: &Path) -> Result<(), RepositoryError>
     }
     make.commit().map_err(failed)
 }
+
+/// The tables in a database of a test.
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "that is how a test fails")]
+pub(crate) fn tables(connection: &mut Connection) {
+    make(connection, Path::new("test")).expect("tables");
+}

@@ -32,7 +32,7 @@ steps:
 const DONE: &str = "saga: file-done\nsteps:\n  - { name: a, run: 'true', undo: 'true' }\n";
 
 /// What only reads.
-const LOOKS: [(&str, &str); 20] = [
+const LOOKS: [(&str, &str); 21] = [
     ("the process alone (`--version`)", "--version"),
     ("list", "list"),
     ("list, as JSON", "list --json"),
@@ -45,6 +45,7 @@ const LOOKS: [(&str, &str); 20] = [
     ("list, a text that many have", "list --text stuck-1"),
     ("list, stuck ones with a text", "list --status stuck --text stuck-1"),
     ("list, older than a second", "list --older-than 1s"),
+    ("list, older than a month: none", "list --older-than 30d"),
     ("list, of the last hour, oldest first", "list --newer-than 1h --sort oldest"),
     ("list, parked at a step", "list --step car"),
     ("show", "show stuck-7"),

@@ -1,9 +1,11 @@
-//! Saga files on a real Temporal server: its address is in `COMPENSATION_TEMPORAL_ADDRESS`, which
-//! `crates/compensation-temporal/server-tests` sets.
+//! Saga files on a real Temporal server: its address is in `COMPENSATION_TEMPORAL_ADDRESS`, and where its own command
+//! is in `COMPENSATION_TEMPORAL_COMMAND` (by default `temporal`). `crates/compensation-temporal/server-tests` sets both.
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod program;
+
+use std::process::{Command, Output};
 
 use program::{Place, Started};
 
@@ -46,6 +48,30 @@ fn run(place: &Place, queue: &str, more: &[&str]) -> program::Ended {
     all.extend(["--input", "room=7", "--json"]);
     all.extend(more);
     place.call(&all)
+}
+
+/// A saga whose room can't be freed until there is a file `mended`, with a worker; its id is its queue.
+fn stuck(name: &str) -> (Place, String, Started) {
+    let undo = r#"undo: { run: 'test -e mended && rm -f "room-$ROOM"', retry: { attempts: 1 } }"#;
+    let file = FILE.replace("NAME", name).replace("BILL", "exit 1");
+    let place = Place::with(&file.replace(r#"undo: rm -f "room-$ROOM""#, undo));
+    // The server may have seen earlier runs of this test.
+    let id = format!("{name}-{}", std::process::id());
+    let worker = work(&place, &id);
+    let told = run(&place, &id, &["--id", &id]).code(4).json();
+    assert_eq!((&told["status"], &told["exit"]), (&"stuck".into(), &4.into()), "{told}");
+    assert!(place.has("room-7"));
+    (place, id, worker)
+}
+
+/// Gives an order to the step `room` of a saga, by Temporal's own command as docs/saga-files.md has it.
+fn order(id: &str, verb: &str) -> Output {
+    let command = std::env::var("COMPENSATION_TEMPORAL_COMMAND");
+    let mut call = Command::new(command.unwrap_or_else(|_| "temporal".to_owned()));
+    call.args(["workflow", "update", "execute", "--name", "order", "--workflow-id"]);
+    call.args([&format!("saga:{id}"), "--address", &server(), "--input"]);
+    call.arg(format!(r#"{{"verb":"{verb}","step":"room","by":"Ada","why":"looked at it"}}"#));
+    call.output().expect("Temporal's command")
 }
 
 fn stop(worker: Started) {
@@ -104,6 +130,30 @@ fn another_worker_goes_on_after_the_first_was_killed_in_a_command() {
     waiting.end().0.code(0);
     assert!(place.has("bill"));
     stop(second);
+}
+
+#[test]
+fn a_stuck_undo_that_is_mended_is_retried_by_temporals_own_command() {
+    let (place, id, worker) = stuck("retried");
+    place.write("mended", "");
+    let told = order(&id, "retry");
+    assert!(told.status.success(), "{told:?}");
+    assert_eq!(run(&place, &id, &["--id", &id]).code(3).json()["status"], "compensated");
+    assert!(!place.has("room-7"), "the room is free again");
+    stop(worker);
+}
+
+#[test]
+fn an_undo_done_by_hand_is_declared_by_the_word_for_undos_alone() {
+    let (place, id, worker) = stuck("by-hand");
+    std::fs::remove_file(place.file("room-7")).expect("a file");
+    let refused = order(&id, "done");
+    assert!(!refused.status.success(), "it is no action that is parked: {refused:?}");
+    run(&place, &id, &["--id", &id]).code(4);
+    let told = order(&id, "undone");
+    assert!(told.status.success(), "{told:?}");
+    assert_eq!(run(&place, &id, &["--id", &id]).code(3).json()["status"], "compensated");
+    stop(worker);
 }
 
 #[test]

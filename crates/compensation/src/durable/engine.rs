@@ -14,8 +14,10 @@ use super::{
     table::{Entered, Inner, Joined, check_same, told},
 };
 use crate::{
-    clock,
+    clock::{self, Timestamp},
+    event::{Change, Event},
     id::SagaId,
+    machine::Machine,
     outcome::{Outcome, Report},
     repository::{Counts, Page, Query, StoredSaga},
     status::Status,
@@ -283,7 +285,15 @@ impl Engine {
 
 /// What a record says.
 pub(super) fn read(saga: &StoredSaga) -> Result<Told, EngineError> {
-    record::read(saga).map_err(|unreadable| EngineError::Held {
+    read_with(saga, |_, _, _, _| {})
+}
+
+/// The same, with somebody who watches, as in [`record::read_with`].
+pub(super) fn read_with(
+    saga: &StoredSaga,
+    watch: impl FnMut(Timestamp, Change, &Event, &Machine),
+) -> Result<Told, EngineError> {
+    record::read_with(saga, watch).map_err(|unreadable| EngineError::Held {
         id: saga.summary.id.clone(),
         reason: unreadable.to_string(),
     })
@@ -291,7 +301,11 @@ pub(super) fn read(saga: &StoredSaga) -> Result<Told, EngineError> {
 
 /// A record for people, also where no engine could drive it.
 pub(super) fn report(saga: &StoredSaga) -> Result<Report, EngineError> {
-    let told = read(saga)?;
+    report_of(saga, read(saga)?)
+}
+
+/// The same of a record that has been read.
+pub(super) fn report_of(saga: &StoredSaga, told: Told) -> Result<Report, EngineError> {
     // Both are written at once. Where they part, entries are lost: nobody drives it, and nobody may guess.
     let (head, journal) = (saga.summary.head.status, told.machine.status());
     if head.is_final() && head != journal {

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{engine::Engine, error::EngineError, mask::Mask, record, records::undos};
+use super::{
+    engine::{self, Engine},
+    error::EngineError,
+    mask::Mask,
+    records::undos,
+};
 use crate::{
     clock::Timestamp,
     error::{Certainty, Failure},
@@ -68,22 +73,25 @@ impl Engine {
 }
 
 fn history(saga: &StoredSaga) -> Result<History, EngineError> {
-    let report = super::engine::report(saga)?;
+    let mut heard = Vec::new();
+    let told = engine::read_with(saga, |at, change, event, _| {
+        heard.push((at, change, event.clone()));
+    })?;
+    let machine = told.machine.clone();
+    let report = engine::report_of(saga, told)?;
     let steps = report.plan().steps.len();
-    let mut events: Vec<Happening> = Vec::new();
     let mut counts = vec![[0_u32; 3]; steps];
     let mut effects = vec![None; steps];
     let names: Vec<Arc<str>> =
         report.plan().steps.iter().map(|step| step.name.as_str().into()).collect();
-    let told = record::read_with(saga, |at, change, event, _| {
+    let mut events: Vec<Happening> = Vec::with_capacity(heard.len());
+    for (at, change, event) in heard {
         if let Some(step) = change.step().map(usize::from) {
             note_effect(&mut effects[step], at, change);
         }
-        events.push(happening(at, change, event, &names, &mut counts));
-    });
-    // Just read once already.
-    let machine = told.map(|told| told.machine).ok();
-    let half_done_since = machine.and_then(|machine| half_done(&report, &machine, &effects));
+        events.push(happening(at, change, &event, &names, &mut counts));
+    }
+    let half_done_since = half_done(&report, &machine, &effects);
     let (summary, mask) = (saga.summary.clone(), Mask::of(saga));
     // It has just been read.
     let undos = undos(saga).unwrap_or_default();

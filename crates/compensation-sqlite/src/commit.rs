@@ -34,6 +34,11 @@ pub(crate) trait Desk: Send + 'static {
         Ok(())
     }
 
+    /// Called before each transaction, with the connection that it will be on.
+    fn enter(&mut self, _: &mut Connection) -> Result<(), RepositoryError> {
+        Ok(())
+    }
+
     /// Does a batch inside the transaction. It is done again where the transaction fails for the data of one
     /// of several.
     fn perform(&mut self, db: &Connection, batch: &mut [Self::Job]) -> rusqlite::Result<()>;
@@ -154,10 +159,12 @@ impl<D: Desk> Clerk<D> {
     fn commit(&mut self, batch: &mut [D::Job]) -> Result<(), Failed> {
         self.identity.check(&self.path)?;
         self.desk.prepare()?;
-        let db = match self.connection.take() {
+        let mut db = match self.connection.take() {
             Some(db) => db,
             None => connection::writer(&self.path, &self.options, false)?,
         };
+        // A connection on which that fails is closed: nobody knows in what state it is.
+        self.desk.enter(&mut db)?;
         match self.transact(&db, batch) {
             Ok(()) => {
                 self.connection = Some(db);

@@ -114,6 +114,16 @@ pub(crate) fn writer(
     Ok(connection)
 }
 
+/// Whether the file may be written: SQLite opens one that may not be without a word, and fails when it writes.
+pub(crate) fn check_writable(connection: &Connection, path: &Path) -> Result<(), RepositoryError> {
+    let failed = |error| classify("open", path, error);
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(failed)? {
+        let read_only = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+        return Err(failed(rusqlite::Error::SqliteFailure(read_only, None)));
+    }
+    Ok(())
+}
+
 /// A connection that reads, beside the one that writes.
 pub(crate) fn reader(path: &Path, options: &SqliteOptions) -> Result<Connection, RepositoryError> {
     let connection = connect(path, options, false)?;

@@ -76,8 +76,8 @@ use read::Readers;
 pub use records::SqliteRecords;
 use writer::{Work, Writer};
 
-/// A store of sagas in a SQLite file. One value is one owner of sagas; several, in one process or in
-/// many, may use one file.
+/// A store of sagas in a SQLite file. One value is one owner of sagas, from its first write on: what only reads
+/// writes nothing. Several, in one process or in many, may use one file.
 ///
 /// Beside the file stand SQLite's own `-wal` and `-shm`, and `-owner-N` for each living owner: a lock
 /// that the operating system releases when its process dies. All of them belong on a local disk.
@@ -96,8 +96,9 @@ impl SqliteRepository {
     ///
     /// # Errors
     /// [`ErrorKind::Permanent`](compensation::repository::ErrorKind::Permanent) where it is not a store
-    /// of sagas, a newer version wrote it, it or its directory can't be written, or its disk has no
-    /// locks; `Temporary` and `Exhausted` as SQLite tells.
+    /// of sagas, a newer version wrote it, or it or its directory can't be written; `Temporary` and `Exhausted` as
+    /// SQLite tells. That the disk has no locks, which prove who owns sagas, the first write tells, and so the start
+    /// of an engine that recovers.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RepositoryError> {
         SqliteOptions::new().open(path)
     }
@@ -113,7 +114,7 @@ impl SqliteRepository {
     fn with(path: &Path, options: SqliteOptions) -> Result<Self, RepositoryError> {
         let path = connection::locate(path, options.create)?;
         let writer = Writer::start(path.clone(), options.clone())?;
-        let readers = Arc::new(Readers::new(path.clone(), options, writer.owner()));
+        let readers = Arc::new(Readers::new(path.clone(), options, writer.own()));
         Ok(Self { path, writer, readers })
     }
 

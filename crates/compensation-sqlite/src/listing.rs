@@ -9,7 +9,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 
 use crate::{
     read::Readers,
-    rows::{self, Alive, SUMMARY},
+    rows::{self, SUMMARY},
 };
 
 /// Sagas on a page, where the query says nothing.
@@ -67,7 +67,7 @@ pub(crate) fn list(
     keys.truncate(limit);
     let next = if cut { keys.last().copied() } else { frontier };
     let mut page = Page { next: next.map(SagaKey), ..Page::default() };
-    let mut alive = Alive::new(readers.path(), readers.own());
+    let mut alive = readers.alive();
     let mut select = connection.prepare_cached(&format!("SELECT {SUMMARY} WHERE saga.key = ?1"))?;
     for key in keys {
         let (_, summary) = select.query_row([key], |row| rows::summary(row, &mut alive))?;

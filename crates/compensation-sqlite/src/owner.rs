@@ -1,4 +1,4 @@
-//! Who owns sagas: each opened store is an owner, with a lock file that the operating system unlocks
+//! Who owns sagas: each opened store that has written is an owner, with a lock file that the operating system unlocks
 //! when its process dies, however it dies.
 //!
 //! The file is `<database>-owner-<number>`. Numbers are never used twice, so a file that is left over
@@ -46,7 +46,7 @@ impl Owner {
         connection: &mut Connection,
         database: &Path,
     ) -> Result<Self, RepositoryError> {
-        let failed = |error| classify("open", database, error);
+        let failed = |error| classify("write to", database, error);
         let entry =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         entry

@@ -1,8 +1,8 @@
 //! Reading beside the writer: a few connections of their own, on tokio's blocking threads.
 
 use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use compensation::{
@@ -27,23 +27,19 @@ const READERS: usize = 4;
 pub(crate) struct Readers {
     path: PathBuf,
     options: SqliteOptions,
-    own: i64,
+    own: Arc<OnceLock<i64>>,
     idle: Mutex<Vec<Connection>>,
     places: Semaphore,
 }
 
 impl Readers {
-    pub(crate) fn new(path: PathBuf, options: SqliteOptions, own: i64) -> Self {
+    pub(crate) fn new(path: PathBuf, options: SqliteOptions, own: Arc<OnceLock<i64>>) -> Self {
         let places = Semaphore::new(READERS);
         Self { path, options, own, idle: Mutex::default(), places }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(crate) fn own(&self) -> i64 {
-        self.own
+    pub(crate) fn alive(&self) -> Alive<'_> {
+        Alive::new(&self.path, &self.own)
     }
 
     /// Runs one read on a snapshot of the file.
@@ -85,7 +81,7 @@ impl Readers {
     ) -> Result<Option<StoredSaga>, RepositoryError> {
         self.read(move |connection, readers| {
             let Some(key) = rows::key(connection, &id)? else { return Ok(None) };
-            let mut alive = Alive::new(&readers.path, readers.own);
+            let mut alive = readers.alive();
             rows::stored(connection, key, &mut alive, rows::plan_text)
         })
         .await
@@ -100,7 +96,7 @@ impl Readers {
         limit: usize,
     ) -> Result<Vec<Letter>, RepositoryError> {
         self.read(move |connection, readers| {
-            let mut alive = Alive::new(&readers.path, readers.own);
+            let mut alive = readers.alive();
             mail::inbox(connection, &mut alive, limit)
         })
         .await

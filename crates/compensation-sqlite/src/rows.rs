@@ -1,6 +1,10 @@
 //! Rows as the values of the repository, and back. Used by the writer and by readers.
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use compensation::{
     SagaId, Status, Timestamp,
@@ -38,25 +42,27 @@ pub(crate) const SUMMARY: &str =
 /// Which owners live, asked once each.
 pub(crate) struct Alive<'a> {
     database: &'a Path,
-    own: i64,
+    own: &'a OnceLock<i64>,
     known: HashMap<i64, bool>,
 }
 
 impl<'a> Alive<'a> {
-    pub(crate) fn new(database: &'a Path, own: i64) -> Self {
+    /// `own` is the number of the one who asks, should it have one. It is looked at as late as can be: what a reader
+    /// finds in the file may have been written since it began.
+    pub(crate) fn new(database: &'a Path, own: &'a OnceLock<i64>) -> Self {
         Self { database, own, known: HashMap::new() }
     }
 
     /// Whether that owner is the one who asks.
     pub(crate) fn is_own(&self, owner: Option<i64>) -> bool {
-        owner == Some(self.own)
+        owner.is_some() && owner.as_ref() == self.own.get()
     }
 
     /// Whether that owner is there and lives.
     pub(crate) fn owns(&mut self, owner: Option<i64>) -> bool {
         let database = self.database;
         owner.is_some_and(|owner| {
-            owner == self.own
+            Some(&owner) == self.own.get()
                 || *self.known.entry(owner).or_insert_with(|| owner::is_alive(database, owner))
         })
     }

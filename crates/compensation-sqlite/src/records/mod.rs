@@ -85,7 +85,7 @@ impl SqliteRecords {
         let path = connection::locate(path, options.create)?;
         let writer = Writer::start(path.clone(), options.clone())?;
         // Records have no owners, so nobody is asked whether one lives.
-        let readers = Arc::new(Readers::new(path.clone(), options, 0));
+        let readers = Arc::new(Readers::new(path.clone(), options, Arc::default()));
         Ok(Self { path, writer, readers })
     }
 

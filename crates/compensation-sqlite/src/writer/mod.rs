@@ -6,7 +6,10 @@ mod ledger;
 mod takeover;
 mod work;
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use compensation::repository::RepositoryError;
 use rusqlite::Connection;
@@ -24,27 +27,30 @@ use work::{Answer, Session};
 #[derive(Debug)]
 pub(crate) struct Writer {
     thread: commit::Writer<Work>,
-    owner: i64,
+    own: Arc<OnceLock<i64>>,
 }
 
 impl Writer {
-    /// Opens the file, becomes an owner, and starts the thread.
+    /// Opens the file and starts the thread, which becomes an owner with its first piece of work: who only reads
+    /// writes nothing.
     pub(crate) fn start(path: PathBuf, options: SqliteOptions) -> Result<Self, RepositoryError> {
-        let mut connection = connection::writer(&path, &options, options.create)?;
-        let owner = Owner::enter(&mut connection, &path)?;
-        let id = owner.id;
+        let connection = connection::writer(&path, &options, options.create)?;
+        connection::check_writable(&connection, &path)?;
+        let own = Arc::<OnceLock<i64>>::default();
         let desk = Desk {
             path: path.clone(),
-            owner,
+            own: own.clone(),
+            owner: None,
             ledger: Some(Ledger::default()),
             in_doubt: Vec::new(),
         };
         let thread = commit::Writer::start("saga-writer", (connection, path), options, desk)?;
-        Ok(Self { thread, owner: id })
+        Ok(Self { thread, own })
     }
 
-    pub(crate) fn owner(&self) -> i64 {
-        self.owner
+    /// The owner's number, once it has one. It is there before anything becomes the owner's.
+    pub(crate) fn own(&self) -> Arc<OnceLock<i64>> {
+        self.own.clone()
     }
 
     /// Has a piece of work done, and waits until it is durable.
@@ -59,7 +65,9 @@ impl Writer {
 /// What the thread knows of its sagas.
 struct Desk {
     path: PathBuf,
-    owner: Owner,
+    own: Arc<OnceLock<i64>>,
+    /// `None` until the first piece of work.
+    owner: Option<Owner>,
     /// `None` once a transaction has failed: it is read back from the file.
     ledger: Option<Ledger>,
     /// What a failed transaction would have made this owner's. Nobody was told, so nobody drives it: should it
@@ -71,11 +79,23 @@ impl commit::Desk for Desk {
     type Job = Work;
 
     fn prepare(&mut self) -> Result<(), RepositoryError> {
-        self.owner.hold()
+        self.owner.as_mut().map_or(Ok(()), Owner::hold)
+    }
+
+    fn enter(&mut self, db: &mut Connection) -> Result<(), RepositoryError> {
+        if self.owner.is_none() {
+            let owner = Owner::enter(db, &self.path)?;
+            self.own.get_or_init(|| owner.id);
+            self.owner = Some(owner);
+        }
+        Ok(())
     }
 
     fn perform(&mut self, db: &Connection, batch: &mut [Work]) -> rusqlite::Result<()> {
-        let Self { path, owner, ledger, in_doubt } = self;
+        let Self { path, owner: Some(owner), ledger, in_doubt, .. } = self else {
+            // It has entered before, or the transaction would not have begun.
+            return Err(rusqlite::Error::InvalidQuery);
+        };
         if owner.was_buried(db)? {
             *ledger = None;
         }
@@ -112,8 +132,8 @@ impl commit::Desk for Desk {
 
     /// Ends as an owner. Whatever fails here, the end of the process does as well.
     fn leave(self, connection: Option<&Connection>) {
-        if let Some(connection) = connection
-            && let Err(error) = self.owner.leave(connection)
+        if let (Some(owner), Some(connection)) = (self.owner, connection)
+            && let Err(error) = owner.leave(connection)
         {
             tracing::debug!(%error, "the store was left without a farewell");
         }

@@ -1,5 +1,7 @@
 //! Taking sagas over from the dead, and deleting finished ones. Marks and hands out; runs nothing.
 
+use std::sync::OnceLock;
+
 use compensation::{
     SagaId, Timestamp,
     repository::{Acquired, StoredSaga},
@@ -56,7 +58,8 @@ impl Session<'_> {
             .prepare_cached("UPDATE saga SET owner = ?2 WHERE key = ?1")?
             .execute((key, self.owner))?;
         let ledger = &mut *self.ledger;
-        let mut alive = Alive::new(self.path, self.owner);
+        let own = OnceLock::from(self.owner);
+        let mut alive = Alive::new(self.path, &own);
         let taken = rows::stored(self.db, key, &mut alive, |db, id| ledger.plan_text(db, id))?;
         if let Some(saga) = &taken {
             let entries = u32::try_from(saga.journal.len()).unwrap_or(u32::MAX);

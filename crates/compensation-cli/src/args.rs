@@ -260,7 +260,8 @@ pub(crate) struct Filter {
     /// Only sagas of this name
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Only sagas with this text in their id or in the reason why they stand so
+    /// Only sagas with this text in their id or in the reason why they stand so; all that the other filters leave are
+    /// looked through
     #[arg(long)]
     pub(crate) text: Option<String>,
     /// Only sagas that were started at least so long ago, such as 12h or 30d

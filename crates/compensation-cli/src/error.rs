@@ -64,6 +64,11 @@ impl Error {
         Self { exit: Exit::Input, word: "bad_input", message: message.into(), problems: Vec::new() }
     }
 
+    /// An order that makes no sense as the saga stands; nothing changed.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self { word: "refused", ..Self::input(message) }
+    }
+
     /// Saga files that are wrong; nothing changed.
     pub(crate) fn files(problems: Vec<Problem>) -> Self {
         let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();

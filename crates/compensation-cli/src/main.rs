@@ -14,7 +14,10 @@ mod store;
 
 use std::{env, process::ExitCode, time::Duration};
 
-use clap::Parser;
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue},
+};
 
 use args::Arguments;
 use error::{Error, Exit};
@@ -31,7 +34,7 @@ fn main() -> ExitCode {
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(refusal) => return usage(&refusal),
+        Err(refusal) => return usage(cut(refusal)),
     };
     let json = arguments.common.json;
     match run(arguments) {
@@ -53,8 +56,20 @@ fn run(arguments: Arguments) -> Result<Exit, Error> {
     ended
 }
 
+/// The same with what was given cut where it is long: a screen full of it says no more than its beginning.
+fn cut(mut refusal: clap::Error) -> clap::Error {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand]
+    {
+        if let Some(ContextValue::String(given)) = refusal.get(kind) {
+            let short = ContextValue::String(print::short(given));
+            refusal.insert(kind, short);
+        }
+    }
+    refusal
+}
+
 /// A command line that makes no sense, or asks for help.
-fn usage(refusal: &clap::Error) -> ExitCode {
+fn usage(refusal: clap::Error) -> ExitCode {
     if refusal.use_stderr() && env::args_os().any(|word| word == "--json") {
         print::complain(&Error::input(refusal.to_string().trim_end()), true);
     } else {

@@ -224,7 +224,8 @@ fn a_saga_whose_definition_is_missing_parks_alone() {
         assert_eq!(report.status(), Status::Stuck);
         assert_eq!(
             report.reason().expect("a reason"),
-            "no saga named `gone` is registered here: run it with a program that has it"
+            "this program does not have the saga `gone`: the program that made it, or another one that registers it, \
+             must be running"
         );
     });
     // A program that has the definition goes on with it.

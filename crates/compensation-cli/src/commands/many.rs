@@ -1,13 +1,14 @@
 //! Orders to many sagas: first shown and counted, then given to each by itself.
 
 use compensation::{
-    EngineError, Given, MAX_SELECTED, Order, SagaId, Selection, Status, Target, Targets, Verb,
+    EngineError, Expected, Given, MAX_SELECTED, Order, SagaId, Selection, Status, Target, Targets,
+    Verb,
 };
 use tokio::task::JoinSet;
 
 use super::{
     Context, drive,
-    orders::signed,
+    orders::{meant, signed},
     select,
     session::{Session, exit, hide_variables},
 };
@@ -39,7 +40,8 @@ pub(super) async fn order(
              --text, --step, --older-than or --newer-than"
         )));
     }
-    let order = signed(order)?;
+    // Nobody signs what is only shown.
+    let order = if many.yes { Some(signed(order)?) } else { None };
     let session = Session::open(context).await?;
     let selection = Selection {
         query: select::query(&many.filter)?,
@@ -53,21 +55,35 @@ pub(super) async fn order(
             "the filter finds more than {MAX_SELECTED} sagas: narrow it, or go in steps with --older-than"
         )));
     }
-    if !many.yes {
-        return show(context, verb, &targets, "say --yes to do it");
+    match order {
+        Some(order) => give(context, &session, verb, targets, order).await,
+        None => show(context, verb, &targets, "say --yes to do it"),
     }
-    give(context, &session, verb, targets, order).await
 }
 
-/// Shows what an order to one saga would be given to.
+/// Shows what an order to one saga would be given to; where the order itself would be refused, so is this.
 pub(super) async fn dry_run(
     context: &Context,
     id: &SagaId,
-    step: Option<&str>,
+    step: Option<String>,
     verb: Verb,
 ) -> Result<Exit, Error> {
     let session = Session::open(context).await?;
-    let targets = session.engine.select_one(verb, id, step, hide_variables).await?.list;
+    let mut targets = Vec::new();
+    if verb.is_of_steps() {
+        session.drivable(id).await?;
+        for step in meant(&session, id, step, verb).await? {
+            let found = session.engine.select_one(verb, id, Some(&step), hide_variables).await?;
+            targets.extend(found.list);
+        }
+    } else {
+        targets = session.engine.select_one(verb, id, None, hide_variables).await?.list;
+    }
+    for target in &targets {
+        if let Expected::Refused(why) = &target.expected {
+            return Err(Error::refused(format!("saga `{id}`: {why}")));
+        }
+    }
     show(context, verb, &targets, "leave out --dry-run to do it")
 }
 
@@ -76,8 +92,15 @@ fn show(context: &Context, verb: Verb, targets: &[Target], how: &str) -> Result<
         print::say_json(&print::targets_json(word(verb), targets))?;
     } else {
         print::say(&print::targets(word(verb), targets))?;
-        if !targets.is_empty() {
-            print::note(print::Tone::Plain, &format!("nothing was done: {how}"));
+        let note = |text: &str| print::note(print::Tone::Plain, text);
+        if let Some(others) = print::unchanged(targets) {
+            note(&others);
+        }
+        let would_change = |target: &Target| target.expected == Expected::Changed;
+        match targets.iter().any(would_change) {
+            false if targets.is_empty() => {}
+            false => note("nothing was done, and the order would change nothing"),
+            true => note(&format!("nothing was done: {how}")),
         }
     }
     Ok(Exit::Ok)

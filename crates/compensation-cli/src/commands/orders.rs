@@ -1,7 +1,7 @@
 //! `undo`, `retry`, `skip`, `done` and `abandon`: what a person orders, of one saga. The first four drive the saga on
 //! to its end.
 
-use compensation::{Applied, Edit, EngineError, Order, Report, SagaId, Verb, machine::Phase};
+use compensation::{Applied, Edit, EngineError, Order, SagaId, Verb, machine::Phase};
 use serde_json::{Value, value::RawValue};
 
 use super::{Context, drive, many, preview, session::Session};
@@ -38,12 +38,12 @@ pub(super) async fn retry(
         return many::order(context, many, Verb::Retry, order).await;
     };
     if many.dry_run {
-        return many::dry_run(context, &id, at.as_deref(), Verb::Retry).await;
+        return many::dry_run(context, &id, at, Verb::Retry).await;
     }
     let order = signed(order)?;
     let session = Session::open(context).await?;
     let model = session.drivable(&id).await?;
-    let steps = steps(&session, &id, at).await?;
+    let steps = meant(&session, &id, at, Verb::Retry).await?;
     let edit = Edit {
         input: edited_input(&session, &id, &input, model.as_ref()).await?,
         output: match (output, &*steps) {
@@ -69,12 +69,12 @@ pub(super) async fn skip(context: &Context, at: At, order: Ordered) -> Result<Ex
         return many::order(context, many, Verb::Skip, order).await;
     };
     if many.dry_run {
-        return many::dry_run(context, &id, at.as_deref(), Verb::Skip).await;
+        return many::dry_run(context, &id, at, Verb::Skip).await;
     }
     let order = signed(order)?;
     let session = Session::open(context).await?;
     session.drivable(&id).await?;
-    let steps = steps(&session, &id, at).await?;
+    let steps = meant(&session, &id, at, Verb::Skip).await?;
     let ordered = async {
         let mut applied = Applied::Already;
         for step in &steps {
@@ -96,18 +96,12 @@ pub(super) async fn done(
         return many::order(context, many, Verb::Done, order).await;
     };
     if many.dry_run {
-        return many::dry_run(context, &id, at.as_deref(), Verb::Done).await;
+        return many::dry_run(context, &id, at, Verb::Done).await;
     }
     let order = signed(order)?;
     let session = Session::open(context).await?;
     let model = session.drivable(&id).await?;
-    let steps = steps(&session, &id, at).await?;
-    let report = session.engine.report(&id).await?;
-    if let Some(step) = steps.iter().find(|step| undo_is_parked(&report, step)) {
-        return Err(Error::input(format!(
-            "it is the undo of step `{step}` that is parked: if that was done by hand, say `done --undo`"
-        )));
-    }
+    let steps = meant(&session, &id, at, Verb::Done).await?;
     let output = match (output, &*steps) {
         (None, _) => None,
         (Some(output), [step]) => read_output(model.as_ref(), step, output)?,
@@ -130,18 +124,12 @@ pub(super) async fn undone(context: &Context, at: At, order: Ordered) -> Result<
         return many::order(context, many, Verb::Undone, order).await;
     };
     if many.dry_run {
-        return many::dry_run(context, &id, at.as_deref(), Verb::Undone).await;
+        return many::dry_run(context, &id, at, Verb::Undone).await;
     }
     let order = signed(order)?;
     let session = Session::open(context).await?;
     session.drivable(&id).await?;
-    let steps = steps(&session, &id, at).await?;
-    let report = session.engine.report(&id).await?;
-    if let Some(step) = steps.iter().find(|step| is_parked(&report, step)) {
-        return Err(Error::input(format!(
-            "it is step `{step}` itself that is parked: if that was done by hand, leave out --undo"
-        )));
-    }
+    let steps = meant(&session, &id, at, Verb::Undone).await?;
     let ordered = async {
         let mut applied = Applied::Already;
         for step in &steps {
@@ -173,14 +161,6 @@ pub(super) async fn abandon(
     Ok(Exit::Ok)
 }
 
-fn is_parked(report: &Report, step: &str) -> bool {
-    matches!(report.phase(step), Some(Phase::Parked(_)))
-}
-
-fn undo_is_parked(report: &Report, step: &str) -> bool {
-    matches!(report.phase(step), Some(Phase::UndoParked(_)))
-}
-
 /// The one saga that is meant; `None` where many are.
 fn one(id: Option<SagaId>, many: &Many) -> Result<Option<SagaId>, Error> {
     if id.is_some() && !many.filter.is_empty() {
@@ -196,24 +176,37 @@ fn changed(one: Applied, other: Applied) -> Applied {
     if one == Applied::Changed { one } else { other }
 }
 
-/// The step that is named, or all that is parked.
-async fn steps(
+/// The step that is named, or all that is parked, where that is what the verb is for.
+pub(super) async fn meant(
     session: &Session,
     id: &SagaId,
     named: Option<String>,
+    verb: Verb,
 ) -> Result<Vec<String>, Error> {
-    if let Some(step) = named {
-        return Ok(vec![step]);
-    }
     let report = session.engine.report(id).await?;
-    let parked: Vec<_> = report.parked().map(|(step, _)| step.to_owned()).collect();
-    if parked.is_empty() {
+    let steps: Vec<_> = match named {
+        Some(step) => vec![step],
+        None => report.parked().map(|(step, _)| step.to_owned()).collect(),
+    };
+    if steps.is_empty() {
         let status = report.status();
         return Err(Error::input(format!(
             "nothing of saga `{id}`, which is {status}, waits for a person: name the step that is meant"
         )));
     }
-    Ok(parked)
+    for step in &steps {
+        let why = match (verb, report.phase(step)) {
+            (Verb::Done, Some(Phase::UndoParked(_))) => format!(
+                "it is the undo of step `{step}` that is parked: if that was done by hand, say `done --undo`"
+            ),
+            (Verb::Undone, Some(Phase::Parked(_))) => format!(
+                "it is step `{step}` itself that is parked: if that was done by hand, leave out --undo"
+            ),
+            _ => continue,
+        };
+        return Err(Error::input(why));
+    }
+    Ok(steps)
 }
 
 /// Gives the order, then drives the saga to its end.

@@ -15,13 +15,13 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use serde_json::Value;
 
 pub(crate) use listing::{Listed, listed_line, listing, listing_json};
-pub(crate) use orders::{applied, given, given_json, targets, targets_json};
+pub(crate) use orders::{applied, given, given_json, targets, targets_json, unchanged};
 pub(crate) use preview::{preview, preview_json};
 pub(crate) use progress::progress;
 pub(crate) use record::Record;
 pub(crate) use screen::Screen;
 pub(crate) use show::{brief, full};
-pub(crate) use text::quoted;
+pub(crate) use text::{quoted, short};
 pub(crate) use timeline::happenings;
 
 use crate::error::Error;

@@ -1,6 +1,6 @@
 //! Orders to many sagas: what they would be given to, and what came of each.
 
-use compensation::{Applied, Given, Target};
+use compensation::{Applied, Expected, Given, Target};
 use serde_json::{Value, json};
 
 use super::text::{clean, short, table};
@@ -17,12 +17,19 @@ fn row(target: &Target) -> Vec<String> {
 }
 
 fn target_json(target: &Target) -> Value {
+    let (expected, refusal) = match &target.expected {
+        Expected::Changed => ("changed", None),
+        Expected::Already => ("already", None),
+        Expected::Refused(why) => ("refused", Some(why)),
+    };
     json!({
         "id": target.id,
         "saga": &*target.saga,
         "status": target.status,
         "step": target.step.as_deref(),
         "why": target.why,
+        "expected": expected,
+        "refusal": refusal,
     })
 }
 
@@ -42,6 +49,15 @@ pub(crate) fn targets(verb: &str, targets: &[Target]) -> String {
     let head = ["ID", "SAGA", "STATUS", "STEP", "WHY"].map(ToOwned::to_owned).to_vec();
     let rows: Vec<_> = std::iter::once(head).chain(targets.iter().map(row)).collect();
     format!("{}{verb}: {}\n", table(&rows), count(targets.iter()))
+}
+
+/// How many of them the order would not change; `None` where it would change all.
+pub(crate) fn unchanged(targets: &[Target]) -> Option<String> {
+    let often = |is: fn(&Expected) -> bool| targets.iter().filter(|it| is(&it.expected)).count();
+    let already = often(|expected| *expected == Expected::Already);
+    let refused = often(|expected| matches!(expected, Expected::Refused(_)));
+    let some = already + refused > 0;
+    some.then(|| format!("of these, {already} so already, and {refused} would be refused"))
 }
 
 /// For programs.

@@ -2,7 +2,7 @@
 
 use compensation::{News, Notice, Part};
 
-use super::{Tone, note, text};
+use super::{Tone, note, text, timeline::again};
 
 /// Says what happened. With several sagas at once each line names its own.
 pub(crate) fn progress(notice: &Notice, several: bool) {
@@ -20,8 +20,7 @@ fn line(news: &News) -> Option<(Tone, String)> {
                 Part::Probe => "probe",
                 Part::Undo => "undo",
             };
-            let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-            (Tone::Plain, format!("{step}: {what}{again}"))
+            (Tone::Plain, format!("{step}: {what}{}", again(*attempt)))
         }
         News::Done { step, part: Part::Action } => (Tone::Good, format!("{step}: done")),
         News::Done { step, part: Part::Probe } => {
@@ -29,13 +28,13 @@ fn line(news: &News) -> Option<(Tone, String)> {
         }
         News::Done { step, part: Part::Undo } => (Tone::Back, format!("{step}: undone")),
         News::NotDone { step } => (Tone::Plain, format!("{step}: not done, as its probe found")),
-        News::Failed { step, part, message, .. } => {
+        News::Failed { step, part, attempt, message, .. } => {
             let what = match part {
                 Part::Action => "failed",
                 Part::Probe => "probe failed",
                 Part::Undo => "undo failed",
             };
-            (Tone::Bad, format!("{step}: {what}: {message}"))
+            (Tone::Bad, format!("{step}: {what}{}: {message}", again(*attempt)))
         }
         News::Interrupted { step } => {
             (Tone::Back, format!("{step}: had been cut off by the end of its process"))
@@ -50,6 +49,8 @@ fn line(news: &News) -> Option<(Tone, String)> {
 
 #[cfg(test)]
 mod tests {
+    use compensation::Certainty;
+
     use super::*;
 
     fn said(news: &News) -> Option<String> {
@@ -61,5 +62,13 @@ mod tests {
         let started = |attempt| News::Started { step: "car".into(), part: Part::Action, attempt };
         assert_eq!(said(&started(1)).as_deref(), Some("car: start"));
         assert_eq!(said(&started(3)).as_deref(), Some("car: start (attempt 3)"));
+        let failed = News::Failed {
+            step: "car".into(),
+            part: Part::Undo,
+            attempt: 2,
+            message: "no".to_owned(),
+            certainty: Certainty::Unknown,
+        };
+        assert_eq!(said(&failed).as_deref(), Some("car: undo failed (attempt 2): no"));
     }
 }

@@ -43,8 +43,13 @@ impl Counts {
     }
 }
 
+/// The number of an attempt that is not the first one.
+pub(super) fn again(attempt: u32) -> String {
+    if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() }
+}
+
 fn what(happened: &Happened, attempt: u32) -> String {
-    let again = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+    let again = again(attempt);
     if let Some(part) = happened.failed() {
         let part = if part == "action" { String::new() } else { format!("{part} ") };
         let sure = match happened.failure("certainty") {

@@ -66,6 +66,8 @@ pub enum News {
         step: Arc<str>,
         /// Which of its functions.
         part: Part,
+        /// The attempt's number, from 1.
+        attempt: u32,
         /// What it said.
         message: String,
         /// Whether it may have had its effect.
@@ -102,7 +104,7 @@ impl News {
             let message = failure.map(Failure::message).unwrap_or_default().to_owned();
             // A change of these words always has its failure.
             let certainty = failure.map_or(Certainty::Unknown, Failure::certainty);
-            Self::Failed { step, part, message, certainty }
+            Self::Failed { step, part, attempt, message, certainty }
         };
         match change {
             Change::ActionStarted(_) => Self::Started { step, part: Part::Action, attempt },

@@ -73,7 +73,8 @@ impl Registry {
         match known.last() {
             Some(changed) => undo_by_stored_plan(&changed.definition, told),
             None => Fit::None(format!(
-                "no saga named `{}` is registered here: run it with a program that has it",
+                "this program does not have the saga `{}`: the program that made it, or another one that registers it, must \
+                 be running",
                 told.plan.saga
             )),
         }

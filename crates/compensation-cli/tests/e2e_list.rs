@@ -103,6 +103,40 @@ fn a_cursor_that_is_none_is_refused_with_where_to_find_one() {
 }
 
 #[test]
+fn a_long_word_that_makes_no_sense_is_not_echoed_by_the_screenful() {
+    let place = three();
+    let long = "x".repeat(5_000);
+    let words: [&[&str]; 4] = [
+        &["run", "saga.yaml", "--id", &long],
+        &["show", &long],
+        &[&long],
+        &["list", "--sort", &long],
+    ];
+    for words in words {
+        for json in [&[][..], &["--json"]] {
+            let refused = place.call(&[words, json].concat()).code(2);
+            assert!(refused.err.len() < 700, "{refused:?}");
+            assert!(refused.err.contains(&format!("{}…", "x".repeat(80))), "{refused:?}");
+        }
+    }
+    place.call(&["show", &long]).says("a saga id has at most 200 bytes; this one has 5000");
+}
+
+/// The store looks at ten thousand sagas at a time.
+#[test]
+fn a_text_is_looked_for_in_all_that_the_store_has() {
+    let place = three();
+    let db = rusqlite::Connection::open(place.file("sagas.db")).expect("a store");
+    db.execute_batch(
+        "INSERT INTO saga (id, plan, status, created, updated, input, start)
+         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 25000)
+         SELECT 'y' || n, 1, 2, 0, 0, '{}', '[]' FROM n",
+    )
+    .expect("sagas");
+    assert_eq!(ids(&place, &["--text", "x1"]), ["x1"]);
+}
+
+#[test]
 fn the_store_may_be_named_by_the_environment() {
     let place = Place::with(ONE);
     let mut run = place.command(&["run", "saga.yaml", "--input", "code=0"]);

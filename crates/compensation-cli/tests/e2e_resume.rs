@@ -6,10 +6,13 @@
 mod program;
 
 use std::{
+    future::pending,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
 };
 
+use compensation::{Engine, Saga, SagaId, StepContext, StepError};
+use compensation_sqlite::SqliteRepository;
 use program::Place;
 
 /// Its second step says `ready` and waits at the gate of its saga.
@@ -153,4 +156,30 @@ fn a_resume_leaves_in_the_record_who_ordered_it_and_why() {
     let before = place.show("x");
     place.call(&["resume", "x"]).code(3);
     assert_eq!(place.show("x"), before, "what is over is shown, and nothing is written");
+}
+
+/// Leaves a saga as a program does that was written in Rust, and is gone.
+fn leave_as_a_program(place: &Place) {
+    let mut trip = Saga::<u32>::builder("trip");
+    trip.step("book", |_: StepContext<u32>| pending::<Result<u32, StepError>>())
+        .no_undo("it never ends")
+        .add();
+    let trip = trip.build().expect("a sound saga");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let store = SqliteRepository::open(place.file("sagas.db")).expect("a store");
+        let engine = Engine::open(store).register(trip).start().await.expect("a start");
+        let id = SagaId::new("x").expect("an id");
+        engine.start("trip", id, &7_u32).await.expect("a start");
+    });
+}
+
+#[test]
+fn of_a_saga_that_a_program_made_it_is_said_that_this_program_must_run() {
+    let place = Place::new();
+    leave_as_a_program(&place);
+    let why = "this program does not have the saga `trip`: the program that made it, or another one that \
+               registers it, must be running";
+    let said = place.call(&["resume", "x"]).code(4);
+    assert!(said.err.contains(why) || said.out.contains(why), "{said:?}");
 }

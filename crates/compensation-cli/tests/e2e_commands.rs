@@ -194,10 +194,12 @@ fn a_command_that_succeeds_may_leave_something_running() {
 
 #[test]
 fn a_further_attempt_is_counted_where_it_starts_and_where_it_fails() {
-    let place = one("    run: exit 3\n    not_done: [3]\n    retry: { attempts: 2, first: 1ms }");
+    let place = one(
+        "    run: exit 3\n    not_done: [3]\n    idempotent: true\n    retry: { attempts: 2, first: 1ms }",
+    );
     let ended = place.run(&["--id", "x", "--input", "value="]).code(3);
     let wanted = "a: start\na: failed: exit status 3\na: start (attempt 2)\na: failed (attempt 2): exit status 3\n";
-    assert!(ended.err.starts_with(wanted), "{ended:?}");
+    assert!(ended.err.ends_with(wanted), "{ended:?}");
     let shown = place.call(&["show", "x"]).code(0).out;
     assert!(shown.contains("  a: failed (attempt 2): exit status 3"), "{shown}");
 }

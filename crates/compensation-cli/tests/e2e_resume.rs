@@ -180,6 +180,7 @@ fn of_a_saga_that_a_program_made_it_is_said_that_this_program_must_run() {
     leave_as_a_program(&place);
     let why = "this program does not have the saga `trip`: the program that made it, or another one that \
                registers it, must be running";
-    let said = place.call(&["resume", "x"]).code(4);
-    assert!(said.err.contains(why) || said.out.contains(why), "{said:?}");
+    let said = place.call(&["undo", "x", "--reason", "no trip"]).code(4);
+    assert!(said.err.contains(why), "{said:?}");
+    place.call(&["resume", "x"]).code(2).says("use the program that started it");
 }

@@ -98,13 +98,8 @@ pub(super) async fn result_of(
         }
         print::say(&print::brief(&record, true))?;
         if let Some((step, _)) = record.report.iter().flat_map(Report::parked).next() {
-            let at = format!("{} {}", print::quoted(id.as_str()), print::quoted(step));
-            let said = format!("--reason WHY --db {}", db(context));
-            // What begins with a dash would be taken for a flag.
-            let order = match at.starts_with('-') {
-                true => format!("{said} -- {at}"),
-                false => format!("{at} {said}"),
-            };
+            let order =
+                with_flags(&[id.as_str(), step], &format!("--reason WHY --db {}", db(context)));
             say(
                 context,
                 &format!(
@@ -114,6 +109,16 @@ pub(super) async fn result_of(
         }
     }
     Ok(exit)
+}
+
+/// Words of a command and its flags, to be copied. A word that begins with a dash would be taken for a flag.
+fn with_flags(words: &[&str], flags: &str) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| print::quoted(word)).collect();
+    let quoted = quoted.join(" ");
+    match words.iter().any(|word| word.starts_with('-')) {
+        true => format!("{flags} -- {quoted}"),
+        false => format!("{quoted} {flags}").trim_start().to_owned(),
+    }
 }
 
 fn db(context: &Context) -> String {
@@ -172,16 +177,9 @@ async fn over(drained: &mut Option<JoinHandle<()>>) {
 }
 
 fn stopped(context: &Context, ids: &[SagaId]) -> Error {
-    let ids: Vec<_> = ids.iter().map(|id| print::quoted(id.as_str())).collect();
-    let (ids, db) = (ids.join(" "), db(context));
-    let which = match ids.split(' ').any(|id| id.starts_with('-')) {
-        true => format!("--db {db} -- {ids}"),
-        false => format!("{ids} --db {db}"),
-    };
-    Error::stopped(format!(
-        "stopped before the end; to go on: compensation resume {}",
-        which.trim_start()
-    ))
+    let ids: Vec<_> = ids.iter().map(SagaId::as_str).collect();
+    let which = with_flags(&ids, &format!("--db {}", db(context)));
+    Error::stopped(format!("stopped before the end; to go on: compensation resume {which}"))
 }
 
 /// Signals that ask the program to end.
@@ -209,5 +207,18 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.hang_up.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_begins_with_a_dash_is_no_flag_quoted_or_not() {
+        assert_eq!(with_flags(&["x", "a"], "--db f"), "x a --db f");
+        assert_eq!(with_flags(&["--all"], "--db f"), "--db f -- --all");
+        assert_eq!(with_flags(&["x", "- a"], "--db f"), "--db f -- x '- a'");
+        assert_eq!(with_flags(&[], "--db f"), "--db f");
     }
 }

@@ -17,9 +17,9 @@ use tower::ServiceExt as _;
 
 use crate::{
     Plan,
-    million::{Load, PACE, fill, slowing},
+    million::{Load, PACE, fill, slowing, took},
     sagas::saga,
-    table::{Table, quantile},
+    table::Table,
 };
 
 /// Pages a second that are looked at in the rounds of load.
@@ -40,13 +40,7 @@ pub(crate) fn measure(plan: &Plan) -> Table {
                 times.push(console.time(page).await);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            times.sort_by(f64::total_cmp);
-            table.row([
-                format!("{name}, ms"),
-                format!("{:.1} (p99 {:.1})", quantile(&times, 0.5), quantile(&times, 0.99)),
-                "aim: under 50".to_owned(),
-                String::new(),
-            ]);
+            took(&mut table, name, times);
         }
         drop(load);
         let used = format!("{LOOKS} pages/s are looked at");

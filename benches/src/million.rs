@@ -127,6 +127,17 @@ async fn drive(
     }
 }
 
+/// How long something took, each time that it was asked for, in milliseconds.
+pub(crate) fn took(table: &mut Table, name: &str, mut times: Vec<f64>) {
+    times.sort_by(f64::total_cmp);
+    table.row([
+        format!("{name}, ms"),
+        format!("{:.1} (p99 {:.1})", quantile(&times, 0.5), quantile(&times, 0.99)),
+        "aim: under 50".to_owned(),
+        String::new(),
+    ]);
+}
+
 /// What it costs an engine that somebody looks.
 /// `used`: what is done to it, for a table; `usage` does so for a while.
 pub(crate) async fn slowing(

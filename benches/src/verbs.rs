@@ -11,8 +11,8 @@ use std::{
 
 use crate::{
     Plan,
-    million::{Load, PACE, fill, slowing},
-    table::{Table, quantile},
+    million::{Load, PACE, fill, slowing, took},
+    table::Table,
 };
 
 /// Calls of each verb.
@@ -81,14 +81,8 @@ pub(crate) fn measure(plan: &Plan) -> Table {
         let load = Load::begin(&worker, plan.scale(PACE));
         let looks = LOOKS.map(|(name, words)| (name, words, 0));
         for (name, words, exit) in looks.into_iter().chain(ORDERS) {
-            let mut times: Vec<_> = (0..calls).map(|_| program.time(words, exit)).collect();
-            times.sort_by(f64::total_cmp);
-            table.row([
-                format!("{name}, ms"),
-                format!("{:.1} (p99 {:.1})", quantile(&times, 0.5), quantile(&times, 0.99)),
-                "aim: under 50".to_owned(),
-                String::new(),
-            ]);
+            let times = (0..calls).map(|_| program.time(words, exit)).collect();
+            took(&mut table, name, times);
         }
         drop(load);
         let used = format!("{PER_SECOND} verbs/s are called");

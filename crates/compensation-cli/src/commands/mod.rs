@@ -24,6 +24,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use orders::Values;
 #[cfg(not(feature = "temporal"))]
 use temporal_absent as temporal;
 
@@ -58,11 +59,15 @@ pub(crate) async fn call(arguments: Arguments) -> Result<Exit, Error> {
         Verb::Preview { id } => preview::preview(&context, &id).await,
         Verb::Undo { which, order } => orders::undo(&context, which, order).await,
         Verb::Retry { at, input, output, order } => {
-            orders::retry(&context, at, (input, output), order).await
+            orders::of_steps(&context, compensation::Verb::Retry, at, (input, output), order).await
         }
-        Verb::Skip { at, order } => orders::skip(&context, at, order).await,
-        Verb::Done { at, undo: true, order, .. } => orders::undone(&context, at, order).await,
-        Verb::Done { at, output, order, .. } => orders::done(&context, at, output, order).await,
+        Verb::Skip { at, order } => {
+            orders::of_steps(&context, compensation::Verb::Skip, at, Values::default(), order).await
+        }
+        Verb::Done { at, undo, output, order } => {
+            let verb = if undo { compensation::Verb::Undone } else { compensation::Verb::Done };
+            orders::of_steps(&context, verb, at, (Vec::new(), output), order).await
+        }
         Verb::Abandon { which, order } => orders::abandon(&context, which, order).await,
         Verb::Worker(worker) => temporal::worker(&context, worker).await,
         Verb::Check { files } => check::check(&context, &files),

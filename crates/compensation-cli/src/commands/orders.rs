@@ -27,23 +27,28 @@ pub(super) async fn undo(context: &Context, which: Which, order: Ordered) -> Res
     drive(context, &session, &id, ordered).await
 }
 
-pub(super) async fn retry(
+/// What a person gives with an order to a step: other inputs, and an output.
+pub(super) type Values = (Vec<String>, Option<String>);
+
+/// `retry`, `skip`, `done` and `done --undo`.
+pub(super) async fn of_steps(
     context: &Context,
+    verb: Verb,
     at: At,
-    (input, output): (Vec<String>, Option<String>),
+    (input, output): Values,
     order: Ordered,
 ) -> Result<Exit, Error> {
     let At { id, at, many } = at;
     let Some(id) = one(id, &many)? else {
-        return many::order(context, many, Verb::Retry, order).await;
+        return many::order(context, many, verb, order).await;
     };
     if many.dry_run {
-        return many::dry_run(context, &id, at, Verb::Retry).await;
+        return many::dry_run(context, &id, at, verb).await;
     }
     let order = signed(order)?;
     let session = Session::open(context).await?;
     let model = session.drivable(&id).await?;
-    let steps = meant(&session, &id, at, Verb::Retry).await?;
+    let steps = meant(&session, &id, at, verb).await?;
     let edit = Edit {
         input: edited_input(&session, &id, &input, model.as_ref()).await?,
         output: match (output, &*steps) {
@@ -55,85 +60,14 @@ pub(super) async fn retry(
     let ordered = async {
         let mut applied = Applied::Already;
         for step in &steps {
-            let one = session.engine.retry_with(&id, step, edit.clone(), order.clone()).await?;
+            let (engine, edit, order) = (&session.engine, edit.clone(), order.clone());
+            let one = match verb {
+                Verb::Skip => engine.skip(&id, step, order).await?,
+                Verb::Done => engine.mark_done(&id, step, edit.output, order).await?,
+                Verb::Undone => engine.mark_undone(&id, step, order).await?,
+                _ => engine.retry_with(&id, step, edit, order).await?,
+            };
             applied = changed(applied, one);
-        }
-        Ok(applied)
-    };
-    drive(context, &session, &id, ordered).await
-}
-
-pub(super) async fn skip(context: &Context, at: At, order: Ordered) -> Result<Exit, Error> {
-    let At { id, at, many } = at;
-    let Some(id) = one(id, &many)? else {
-        return many::order(context, many, Verb::Skip, order).await;
-    };
-    if many.dry_run {
-        return many::dry_run(context, &id, at, Verb::Skip).await;
-    }
-    let order = signed(order)?;
-    let session = Session::open(context).await?;
-    session.drivable(&id).await?;
-    let steps = meant(&session, &id, at, Verb::Skip).await?;
-    let ordered = async {
-        let mut applied = Applied::Already;
-        for step in &steps {
-            applied = changed(applied, session.engine.skip(&id, step, order.clone()).await?);
-        }
-        Ok(applied)
-    };
-    drive(context, &session, &id, ordered).await
-}
-
-pub(super) async fn done(
-    context: &Context,
-    at: At,
-    output: Option<String>,
-    order: Ordered,
-) -> Result<Exit, Error> {
-    let At { id, at, many } = at;
-    let Some(id) = one(id, &many)? else {
-        return many::order(context, many, Verb::Done, order).await;
-    };
-    if many.dry_run {
-        return many::dry_run(context, &id, at, Verb::Done).await;
-    }
-    let order = signed(order)?;
-    let session = Session::open(context).await?;
-    let model = session.drivable(&id).await?;
-    let steps = meant(&session, &id, at, Verb::Done).await?;
-    let output = match (output, &*steps) {
-        (None, _) => None,
-        (Some(output), [step]) => read_output(model.as_ref(), step, output)?,
-        (Some(_), _) => return Err(Error::input("--output is for one step: name it")),
-    };
-    let ordered = async {
-        let mut applied = Applied::Already;
-        for step in &steps {
-            let one = session.engine.mark_done(&id, step, output.clone(), order.clone()).await?;
-            applied = changed(applied, one);
-        }
-        Ok(applied)
-    };
-    drive(context, &session, &id, ordered).await
-}
-
-pub(super) async fn undone(context: &Context, at: At, order: Ordered) -> Result<Exit, Error> {
-    let At { id, at, many } = at;
-    let Some(id) = one(id, &many)? else {
-        return many::order(context, many, Verb::Undone, order).await;
-    };
-    if many.dry_run {
-        return many::dry_run(context, &id, at, Verb::Undone).await;
-    }
-    let order = signed(order)?;
-    let session = Session::open(context).await?;
-    session.drivable(&id).await?;
-    let steps = meant(&session, &id, at, Verb::Undone).await?;
-    let ordered = async {
-        let mut applied = Applied::Already;
-        for step in &steps {
-            applied = changed(applied, session.engine.mark_undone(&id, step, order.clone()).await?);
         }
         Ok(applied)
     };

@@ -6,7 +6,7 @@ use super::{
     engine::{self, Engine},
     error::EngineError,
     mask::Mask,
-    records::undos,
+    records::UndoHistory,
 };
 use crate::{
     clock::Timestamp,
@@ -73,10 +73,12 @@ impl Engine {
 }
 
 fn history(saga: &StoredSaga) -> Result<History, EngineError> {
-    let mut heard = Vec::new();
-    let told = engine::read_with(saga, |at, change, event, _| {
+    let (mut heard, mut undone) = (Vec::new(), UndoHistory::default());
+    let told = engine::read_with(saga, |at, change, event, machine| {
+        undone.hear(at, change, event, machine);
         heard.push((at, change, event.clone()));
     })?;
+    let undos = undone.records(saga, &told);
     let machine = told.machine.clone();
     let report = engine::report_of(saga, told)?;
     let steps = report.plan().steps.len();
@@ -93,8 +95,6 @@ fn history(saga: &StoredSaga) -> Result<History, EngineError> {
     }
     let half_done_since = half_done(&report, &machine, &effects);
     let (summary, mask) = (saga.summary.clone(), Mask::of(saga));
-    // It has just been read.
-    let undos = undos(saga).unwrap_or_default();
     let input = saga.input.clone();
     Ok(History { summary, report, half_done_since, events, input, undos, mask })
 }

@@ -149,8 +149,7 @@ impl Engine {
         step: Option<&str>,
         hide: impl Fn(&mut Mask, &Plan) + Send + Sync,
     ) -> Result<Targets, EngineError> {
-        let found = self.inner().desk.repository.load(id).await?;
-        let saga = found.ok_or_else(|| EngineError::NotFound(id.clone()))?;
+        let saga = self.load(id).await?;
         let mut list = found_in(verb, None, &saga, &hide);
         if let Some(step) = step {
             let named = list.iter().position(|target| target.step.as_deref() == Some(step));

@@ -60,11 +60,11 @@ impl Found {
         let hide = move |mask: &mut _, plan: &_| hides(mask, plan);
         let targets = state.engine.select(verb, &asked.selection(at), hide).await?;
         let mut held = HashMap::new();
-        for id in targets.list.iter().map(|target| &target.id) {
-            if !held.contains_key(id)
-                && let Err(problem) = verbs::check(state, verb, id).await
-            {
-                held.insert(id.clone(), problem.what().to_owned());
+        // Those of one saga stand together.
+        for target in targets.list.chunk_by(|one, other| one.id == other.id).flat_map(<[_]>::first)
+        {
+            if let Err(problem) = verbs::check(state, verb, &target.id).await {
+                held.insert(target.id.clone(), problem.what().to_owned());
             }
         }
         Ok(Some(Self { verb, at, targets, held }))

@@ -20,25 +20,11 @@ use crate::{
 
 /// One record for each step that has an undo, in the order of the plan.
 pub(super) fn derive(saga: &StoredSaga) -> Result<Vec<UndoRecord>, Unreadable> {
-    let mut history = History::default();
+    let mut history = UndoHistory::default();
     let told = record::read_with(saga, |at, change, event, machine| {
         history.hear(at, change, event, machine);
     })?;
-    let mut hash = Fnv::new();
-    hash.text(saga.summary.id.as_str());
-    let steps = told.plan.steps.iter().zip(0..);
-    let undoable = steps.filter(|(step, _)| matches!(step.undo, UndoPlan::Run { .. }));
-    let derived = undoable.map(|(plan, step)| {
-        let id = RecordId::derived(saga.summary.created, step, hash.0);
-        let mut record = UndoRecord::with_id(id, saga.summary.id.as_str(), plan.name.as_str());
-        record.revision = saga.journal.len() as u64;
-        record.metadata = BTreeMap::from([("saga".to_owned(), told.plan.saga.clone())]);
-        record.compensation_data =
-            told.outputs[usize::from(step)].as_deref().map_or(Value::Null, value);
-        history.tell(&mut record, &told, step);
-        record
-    });
-    Ok(derived.collect())
+    Ok(history.records(saga, &told))
 }
 
 fn value(output: &RawValue) -> Value {
@@ -48,7 +34,7 @@ fn value(output: &RawValue) -> Value {
 
 /// What the journal says of times, attempts and errors, which the machine does not keep.
 #[derive(Default)]
-struct History {
+pub(in crate::durable) struct UndoHistory {
     steps: Vec<Track>,
     /// When all steps were done.
     completed: Option<Timestamp>,
@@ -72,8 +58,34 @@ struct Track {
     reason: Option<String>,
 }
 
-impl History {
-    fn hear(&mut self, at: Timestamp, change: Change, event: &Event, machine: &Machine) {
+impl UndoHistory {
+    /// One record for each step that has an undo, in the order of the plan.
+    pub(in crate::durable) fn records(&self, saga: &StoredSaga, told: &Told) -> Vec<UndoRecord> {
+        let mut hash = Fnv::new();
+        hash.text(saga.summary.id.as_str());
+        let steps = told.plan.steps.iter().zip(0..);
+        let undoable = steps.filter(|(step, _)| matches!(step.undo, UndoPlan::Run { .. }));
+        let derived = undoable.map(|(plan, step)| {
+            let id = RecordId::derived(saga.summary.created, step, hash.0);
+            let mut record = UndoRecord::with_id(id, saga.summary.id.as_str(), plan.name.as_str());
+            record.revision = saga.journal.len() as u64;
+            record.metadata = BTreeMap::from([("saga".to_owned(), told.plan.saga.clone())]);
+            record.compensation_data =
+                told.outputs[usize::from(step)].as_deref().map_or(Value::Null, value);
+            self.tell(&mut record, told, step);
+            record
+        });
+        derived.collect()
+    }
+
+    /// Takes in a change, with the machine as it is after it.
+    pub(in crate::durable) fn hear(
+        &mut self,
+        at: Timestamp,
+        change: Change,
+        event: &Event,
+        machine: &Machine,
+    ) {
         if machine.is_backward() {
             self.turned.get_or_insert(at);
         } else if machine.status() == Status::Completed {

@@ -4,6 +4,8 @@ mod derive;
 
 use std::{fmt, sync::Arc};
 
+pub(super) use derive::UndoHistory;
+
 use crate::{
     compensation_status::CompensationStatus,
     id::SagaId,
@@ -217,7 +219,7 @@ impl SagaRecords {
 }
 
 /// The undos of a saga as records.
-pub(super) fn undos(saga: &StoredSaga) -> Result<Vec<UndoRecord>, RecordError> {
+fn undos(saga: &StoredSaga) -> Result<Vec<UndoRecord>, RecordError> {
     derive::derive(saga).map_err(|unreadable| RecordError::Unreadable {
         workflow_id: saga.summary.id.to_string(),
         why: unreadable.to_string(),

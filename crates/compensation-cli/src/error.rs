@@ -132,6 +132,7 @@ impl From<EngineError> for Error {
             }
             EngineError::BadInput { .. }
             | EngineError::BadOutput { .. }
+            | EngineError::BadOrder(_)
             | EngineError::InputTooLarge { .. } => (Exit::Input, "bad_input"),
             EngineError::Refused { .. } => (Exit::Input, "refused"),
             EngineError::UnknownStep { .. } => (Exit::Input, "unknown_step"),

@@ -122,6 +122,8 @@ fn a_completed_saga_can_be_undone() {
 fn past_the_pivot_nothing_can_be_undone() {
     let refused = order(&stuck(TAIL), &["undo", "x", "--json"]).code(2).error();
     assert_eq!(refused["kind"], "refused");
+    let told = refused["message"].as_str().expect("a sentence");
+    assert!(told.contains("past its pivot") && !told.contains("in flight"), "{told}");
 }
 
 #[test]
@@ -154,6 +156,9 @@ fn an_order_needs_a_name_and_a_reason() {
     program::Ended::of(&nobody).code(2).says("say --by NAME, or set USER");
     place.call(&["retry", "x", "tail", "--reason", " "]).code(2).says("--reason is empty");
     place.call(&["retry", "x", "tail"]).code(2).says("--reason");
+    let long = "x".repeat(100_000);
+    let refused = place.call(&["retry", "x", "tail", "--reason", &long]).code(2);
+    refused.says("the reason of the order has 100000 bytes: at most 2000 are kept");
 }
 
 #[test]

@@ -4,17 +4,13 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode},
     response::Response,
 };
-use compensation::Order;
+use compensation::{MAX_BY_BYTES, MAX_WHY_BYTES, Order, OrderError};
 use maud::{Markup, html};
 
 use crate::{cookie, problem::Problem, state::State, text};
 
 /// The name of the field that proves that a form is the console's own.
 pub(crate) const PROOF: &str = "form";
-
-/// Longest name and longest reason, in bytes.
-const WHO: usize = 200;
-const WHY: usize = 2_000;
 
 /// How long a name is remembered: a month.
 const REMEMBERED: u64 = 30 * 24 * 60 * 60;
@@ -52,11 +48,14 @@ impl Signature {
 
     /// The order that bears it. `Err` says what is wrong with it.
     pub(crate) fn order(&self) -> Result<Order, String> {
-        let Self { who, why } = self;
-        if who.is_empty() || why.is_empty() || who.len() > WHO || why.len() > WHY {
-            return Err("Say who you are and why: the record keeps it.".to_owned());
+        let order = Order::new(&self.who, &self.why);
+        match order.check() {
+            Ok(()) => Ok(order),
+            Err(OrderError::NoName | OrderError::NoReason) => {
+                Err("Say who you are and why: the record keeps it.".to_owned())
+            }
+            Err(error) => Err(format!("Say it shorter: {error}.")),
         }
-        Ok(Order::new(who, why))
     }
 
     /// The cookie that remembers the name.
@@ -68,10 +67,10 @@ impl Signature {
     pub(crate) fn fields(&self, focus: bool) -> Markup {
         html! {
             label for="who" { "Who are you?" }
-            input #who type="text" name="who" value=(self.who) required maxlength=(WHO)
+            input #who type="text" name="who" value=(self.who) required maxlength=(MAX_BY_BYTES)
                 autocomplete="name" autofocus[focus && self.who.is_empty()];
             label for="why" { "Why? The record keeps it" }
-            textarea #why name="why" rows="2" required maxlength=(WHY)
+            textarea #why name="why" rows="2" required maxlength=(MAX_WHY_BYTES)
                 autofocus[focus && !self.who.is_empty()] { (self.why) }
         }
     }

@@ -82,6 +82,10 @@ impl From<EngineError> for Problem {
             EngineError::BadInput { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "Nothing was changed. Mend the input.")
             }
+            EngineError::BadOrder(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Nothing was changed. Mend the name or the reason.",
+            ),
             EngineError::Held { .. } => (
                 StatusCode::CONFLICT,
                 "Nobody here can run it: order it where its definition is registered.",

@@ -120,7 +120,10 @@ pub use durable::{
 pub use error::{BoxError, Certainty, Failure, StepError};
 pub use handler::{MAX_OUTPUT_BYTES, Value};
 pub use id::{InvalidId, MAX_ID_BYTES, SagaId};
-pub use outcome::{Applied, Edit, NotCompleted, Order, Outcome, Part, Report, StepFailure};
+pub use outcome::{
+    Applied, Edit, MAX_BY_BYTES, MAX_WHY_BYTES, NotCompleted, Order, OrderError, Outcome, Part,
+    Report, StepFailure,
+};
 pub use plan::{Plan, PlanStep, UndoPlan};
 pub use retry::RetryPolicy;
 pub use run::Run;

@@ -166,13 +166,69 @@ impl Error for StepFailure {
     }
 }
 
+/// The longest name under an order, in bytes.
+pub const MAX_BY_BYTES: usize = 200;
+
+/// The longest reason of an order, in bytes.
+pub const MAX_WHY_BYTES: usize = 2_000;
+
 /// Who ordered something, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// A person's name.
+    /// A person's name: at most [`MAX_BY_BYTES`].
     pub by: String,
-    /// The reason given.
+    /// The reason given: at most [`MAX_WHY_BYTES`].
     pub why: String,
+}
+
+/// Why an order is not taken from whoever gives it, whatever it is for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OrderError {
+    /// The record says who; nobody is named.
+    #[error("an order needs the name of whoever gives it")]
+    NoName,
+    /// The record says why; nothing is said.
+    #[error("an order needs a reason, which the record keeps")]
+    NoReason,
+    /// More is said than is kept.
+    #[error("the {part} of the order has {bytes} bytes: at most {limit} are kept")]
+    TooLong {
+        /// `name` or `reason`.
+        part: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl Order {
+    /// An order by that person, for that reason.
+    pub fn new(by: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { by: by.into(), why: why.into() }
+    }
+
+    /// Whether a record can keep it: each order is held against this before anything else is done.
+    ///
+    /// # Errors
+    /// Where the name or the reason is blank or too long.
+    pub fn check(&self) -> Result<(), OrderError> {
+        let parts = [
+            ("name", &self.by, MAX_BY_BYTES, OrderError::NoName),
+            ("reason", &self.why, MAX_WHY_BYTES, OrderError::NoReason),
+        ];
+        for (part, text, limit, missing) in parts {
+            if text.trim().is_empty() {
+                return Err(missing);
+            }
+            let bytes = text.len();
+            if bytes > limit {
+                return Err(OrderError::TooLong { part, bytes, limit });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What an order did.

@@ -5,8 +5,8 @@
 mod durable;
 
 use compensation::{
-    Applied, Edit, EngineError, Order, Outcome, Saga, Status, StepError, UndoContext,
-    machine::Phase, repository::MemoryRepository,
+    Applied, Edit, EngineError, MAX_BY_BYTES, MAX_WHY_BYTES, Order, Outcome, Saga, Status,
+    StepError, UndoContext, machine::Phase, repository::MemoryRepository,
 };
 use durable::{Does, Gate, World, id, journal, life, on};
 use serde_json::value::RawValue;
@@ -81,6 +81,38 @@ fn after_its_pivot_a_saga_can_not_be_undone() {
         // Asking changed nothing, and nobody holds it.
         let found = engine.list(Default::default()).await.expect("a list").sagas.remove(0);
         assert_eq!((found.head.status, found.owned), (Status::Completed, false));
+    });
+}
+
+#[test]
+fn an_order_says_who_gives_it_and_why_at_no_greater_length_than_is_kept() {
+    let (data, world) = (MemoryRepository::new(), World::default());
+    let long = |bytes| "x".repeat(bytes);
+    life(async {
+        let engine = stuck(&data, &world).await;
+        let bad = [
+            (Order::new(" ", "why"), "an order needs the name of whoever gives it"),
+            (Order::new("Ada", "\n"), "an order needs a reason, which the record keeps"),
+            (
+                Order::new(long(201), "why"),
+                "the name of the order has 201 bytes: at most 200 are kept",
+            ),
+            (
+                Order::new("Ada", long(2_001)),
+                "the reason of the order has 2001 bytes: at most 2000 are kept",
+            ),
+        ];
+        for (order, told) in bad {
+            for error in [
+                engine.skip(&id("1"), "a", order.clone()).await.expect_err("a bad order"),
+                engine.resume_by(&id("1"), order).await.expect_err("a bad order"),
+            ] {
+                assert!(matches!(error, EngineError::BadOrder(_)), "{error}");
+                assert_eq!(error.to_string(), told);
+            }
+        }
+        let fits = Order::new(long(MAX_BY_BYTES), long(MAX_WHY_BYTES));
+        assert_eq!(engine.skip(&id("1"), "a", fits).await.expect("ordered"), Applied::Changed);
     });
 }
 

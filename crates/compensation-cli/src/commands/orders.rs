@@ -235,7 +235,11 @@ pub(super) fn signed(order: Ordered) -> Result<Order, Error> {
         return Err(Error::input("--reason is empty: say why, the record keeps it"));
     }
     match by.or_else(user).filter(|by| !by.trim().is_empty()) {
-        Some(by) => Ok(Order::new(by, reason)),
+        Some(by) => {
+            let order = Order::new(by, reason);
+            order.check().map_err(EngineError::from)?;
+            Ok(order)
+        }
         None => Err(Error::input("nobody knows who orders this: say --by NAME, or set USER")),
     }
 }

@@ -1,7 +1,7 @@
 //! A saga as its workflow knows it: its course, and what the server's attempts add to that.
 
 use compensation::{
-    Order, Refusal,
+    Order, OrderError, Refusal,
     machine::{Change, Command, Illegal, Phase, Task},
     remote::Course,
 };
@@ -55,6 +55,8 @@ type Belongs = fn(Phase) -> bool;
 pub(super) enum Refused {
     #[error(transparent)]
     Senseless(#[from] Senseless),
+    #[error(transparent)]
+    Unkept(#[from] OrderError),
     #[error("{}", Refusal(.0.clone()))]
     Illegal(#[from] Illegal),
 }
@@ -125,8 +127,10 @@ impl Steering {
         }
     }
 
-    /// Whether that order would be taken now.
+    /// Whether that order would be taken now. What was taken once is not held against these limits again: a
+    /// replay must come to the same.
     pub(super) fn check(&self, order: &SagaOrder) -> Result<(), Refused> {
+        order.given().check()?;
         let change = order.change(self.course.plan())?;
         Ok(self.course.machine().clone().apply(change)?)
     }

@@ -20,7 +20,7 @@ use crate::{
     event::{Change, StepIndex},
     handler::MAX_OUTPUT_BYTES,
     id::SagaId,
-    machine::Illegal,
+    machine::{Cause, Illegal},
     outcome::{Applied, Edit, Order},
     plan::Plan,
     repository::StoredSaga,
@@ -34,11 +34,6 @@ pub(super) struct Driven {
 }
 
 impl Order {
-    /// An order by that person, for that reason.
-    pub fn new(by: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { by: by.into(), why: why.into() }
-    }
-
     /// Who and why, as the journal has them.
     pub(super) fn signature(&self) -> (&str, &str) {
         (&self.by, &self.why)
@@ -93,6 +88,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Refused`] where it is over, or waits for a person; else as [`cancel`](Self::cancel).
     pub async fn resume_by(&self, id: &SagaId, order: Order) -> Result<Applied, EngineError> {
+        order.check()?;
         let change = Change::ResumeOrdered;
         let wish = Wish { change, order: Some(order), edit: Edit::default(), letter: None };
         match give(self.inner(), id, &wish).await {
@@ -106,6 +102,7 @@ impl Engine {
     /// Orders that a saga be undone: a running one, a stuck one, or a completed one that has no pivot.
     ///
     /// # Errors
+    /// [`EngineError::BadOrder`] where its name or reason is missing or too long;
     /// [`EngineError::Refused`] once its pivot is done or in flight, or where it was given up;
     /// [`EngineError::NotFound`], [`EngineError::Held`] where nobody can run it, [`EngineError::Store`],
     /// [`EngineError::OwnedElsewhere`] where the process that has it does not listen, and
@@ -209,6 +206,7 @@ impl Engine {
         order: Order,
         edit: Edit,
     ) -> Result<Applied, EngineError> {
+        order.check()?;
         check_sizes(&edit)?;
         let wish = Wish { change, order: Some(order), edit, letter: None };
         match give(self.inner(), id, &wish).await {
@@ -307,7 +305,7 @@ pub(super) async fn can_give(
     let Ok(read) = record::read(&saga) else { return Ok(()) };
     let status = read.machine.status();
     if change == Change::ResumeOrdered && !status.is_open() {
-        let why = Refusal(Illegal { change, status, phase: None });
+        let why = Refusal(Illegal { change, status, phase: None, cause: Cause::Standing });
         return Err(Ungiven::Failed(EngineError::Refused { id: id.clone(), why }));
     }
     match inner.registry.fit(&saga.plan, &read) {

@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     id::SagaId,
-    machine::Illegal,
+    machine::{Cause, Illegal},
+    outcome::OrderError,
     repository::{ErrorKind, RepositoryError},
     status::Status,
 };
@@ -51,6 +52,9 @@ pub enum EngineError {
         /// The limit.
         limit: usize,
     },
+    /// An order whose name or reason is missing or too long.
+    #[error(transparent)]
+    BadOrder(#[from] OrderError),
     /// A living process has the saga.
     #[error("saga `{id}` is being run by {owner}: ask there, or wait until it ends")]
     OwnedElsewhere {
@@ -114,42 +118,56 @@ pub struct Refusal(pub Illegal);
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use crate::machine::{Change, Phase};
-        let Illegal { change, status, phase } = &self.0;
-        let what = match change {
-            Change::RetryOrdered(_) | Change::SkipOrdered(_) | Change::UndoneDeclared(_)
-                if matches!(phase, Some(Phase::UndoParked(_))) && *status != Status::Stuck =>
-            {
+        let Illegal { change, status, phase, cause } = &self.0;
+        let what = match (cause, change) {
+            (Cause::GivenUp, _) => "it was given up: nothing of it runs any more",
+            (Cause::Over, _) => "only a saga that is not over can be abandoned",
+            (Cause::PastPivot, _) => {
+                "it can't be undone: it is past its pivot, from where it only goes forward"
+            }
+            (Cause::PivotOpen, _) => {
+                "its pivot is in flight, and only its end tells whether there is a way back: order it once that has \
+                 ended"
+            }
+            (Cause::InFlight, _) => {
+                "something of it is in flight, and may have an effect yet: order it once that has ended, or once the \
+                 process that runs it has"
+            }
+            (Cause::Settling, _) => {
                 "something is in flight that may have to be undone first: order it once that has ended"
             }
-            Change::RetryOrdered(_) if matches!(phase, Some(Phase::UndoParked(_))) => {
+            (Cause::NoUndo, _) => {
                 "the step has no undo that could run: skip it, or declare it undone"
             }
-            Change::DoneDeclared(_) if matches!(phase, Some(Phase::UndoParked(_))) => {
+            (Cause::Standing, Change::DoneDeclared(_))
+                if matches!(phase, Some(Phase::UndoParked(_))) =>
+            {
                 "it is its undo that is parked, and still owed: if that was done by hand, declare it undone"
             }
-            Change::UndoneDeclared(_) if matches!(phase, Some(Phase::Parked(_))) => {
+            (Cause::Standing, Change::UndoneDeclared(_))
+                if matches!(phase, Some(Phase::Parked(_))) =>
+            {
                 "it is the step itself that is parked, not its undo: if that was done by hand, declare it done"
             }
-            Change::CancelRequested => {
-                "it can't be undone: it is past its pivot, its pivot is in flight, or it was given up"
-            }
-            Change::RetryOrdered(_) => {
+            (Cause::Standing, Change::RetryOrdered(_)) => {
                 "only a step or an undo that is parked, or waits after a failure, can be retried"
             }
-            Change::SkipOrdered(_) => {
+            (Cause::Standing, Change::SkipOrdered(_)) => {
                 "only a parked undo, or a parked step after the pivot, can be skipped"
             }
-            Change::DoneDeclared(_) => "only a step that is parked can be declared done",
-            Change::UndoneDeclared(_) => "only a step whose undo is parked can be declared undone",
-            Change::Abandoned => {
-                "only a saga that is not over, with nothing in flight, can be \
-                                  abandoned"
+            (Cause::Standing, Change::DoneDeclared(_)) => {
+                "only a step that is parked can be declared done"
             }
-            Change::ResumeOrdered if *status == Status::Stuck => {
+            (Cause::Standing, Change::UndoneDeclared(_)) => {
+                "only a step whose undo is parked can be declared undone"
+            }
+            (Cause::Standing, Change::ResumeOrdered) if *status == Status::Stuck => {
                 "what waits for a person is not resumed: retry or skip it, or declare it done or undone"
             }
-            Change::ResumeOrdered => "only a saga that is not over can be resumed",
-            _ => "that can't happen now",
+            (Cause::Standing, Change::ResumeOrdered) => {
+                "only a saga that is not over can be resumed"
+            }
+            (Cause::Standing, _) => "that can't happen now",
         };
         let phase = phase.map(|phase| format!(", the step {phase}")).unwrap_or_default();
         write!(f, "{what} (the saga is {status}{phase})")

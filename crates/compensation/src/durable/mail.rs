@@ -19,7 +19,7 @@ use crate::{
     drive::Wish,
     event::Event,
     id::SagaId,
-    machine::{Illegal, Phase},
+    machine::{Cause, Illegal, Phase},
     outcome::{Applied, Edit, Order},
     records::RecordId,
     repository::{Letter, Posted, Reply, Repository, RepositoryError},
@@ -54,6 +54,9 @@ enum Answer {
     Refused {
         status: Status,
         phase: Option<String>,
+        /// Absent in answers of versions that did not say.
+        #[serde(default)]
+        cause: Option<String>,
     },
     BadOutput {
         step: String,
@@ -258,6 +261,7 @@ impl Answer {
             EngineError::Refused { why: Refusal(illegal), .. } => Self::Refused {
                 status: illegal.status,
                 phase: illegal.phase.map(|phase| format!("{phase:?}")),
+                cause: Some(format!("{:?}", illegal.cause)),
             },
             EngineError::BadOutput { step, error, .. } => {
                 Self::BadOutput { step: step.clone(), error: error.to_string() }
@@ -287,9 +291,10 @@ impl Answer {
         Err(match self {
             Self::Changed => return Ok(Applied::Changed),
             Self::Already => return Ok(Applied::Already),
-            Self::Refused { status, phase } => {
+            Self::Refused { status, phase, cause } => {
                 let phase = phase.and_then(|phase| Phase::named(&phase));
-                let illegal = Illegal { change: wish.change, status, phase };
+                let cause = cause.and_then(|cause| Cause::named(&cause)).unwrap_or(Cause::Standing);
+                let illegal = Illegal { change: wish.change, status, phase, cause };
                 EngineError::Refused { id, why: Refusal(illegal) }
             }
             Self::BadOutput { step, error } => {
@@ -312,7 +317,7 @@ mod tests {
         let id = SagaId::new("a").expect("an id");
         let change = Change::SkipOrdered(3);
         let phase = Some(Phase::Parked(Park::ProbeFailed));
-        let illegal = Illegal { change, status: Status::Stuck, phase };
+        let illegal = Illegal { change, status: Status::Stuck, phase, cause: Cause::Settling };
         let error = EngineError::Refused { id: id.clone(), why: Refusal(illegal.clone()) };
         let text = Answer::of(&error).expect("an answer").text();
         let back = Answer::read(&text).into_result(&id, &Wish::of(change));

@@ -29,16 +29,18 @@ mod backward;
 mod bits;
 mod forward;
 mod graph;
+mod illegal;
 mod operator;
 mod phase;
 mod policy;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use bits::Bits;
 use phase::Tally;
 
 pub use graph::{Graph, GraphError, GraphSpec, MAX_STEPS, StepSpec};
+pub use illegal::{Cause, Illegal};
 pub use phase::{Park, Phase};
 pub use policy::{OnUndoFailure, UnknownPolicy};
 
@@ -138,29 +140,6 @@ pub enum Effect {
     Maybe,
 }
 
-/// A change that cannot have happened in this state. The machine is as it was before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Illegal {
-    /// The change.
-    pub change: Change,
-    /// How the saga stands.
-    pub status: Status,
-    /// How the step stands, if the change is about one that exists.
-    pub phase: Option<Phase>,
-}
-
-impl fmt::Display for Illegal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} cannot happen to a saga that is {}", self.change, self.status)?;
-        match self.phase {
-            Some(phase) => write!(f, " with that step {phase}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for Illegal {}
-
 impl Machine {
     /// A saga of which nothing has happened yet.
     #[must_use]
@@ -245,7 +224,7 @@ impl Machine {
     fn illegal(&self, change: Change) -> Illegal {
         let phase =
             change.step().and_then(|step| self.steps.get(usize::from(step))).map(|step| step.phase);
-        Illegal { change, status: self.status(), phase }
+        Illegal { change, status: self.status(), phase, cause: self.cause(change) }
     }
 
     /// Gives out the next attempt that may start, if there is one: forward the first in the order of

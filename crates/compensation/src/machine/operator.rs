@@ -1,6 +1,6 @@
 //! What a person may order: cancel, and retry, skip, mark done or abandon what is stuck.
 
-use super::{Machine, Mode, Park, Phase, Step};
+use super::{Cause, Machine, Mode, Park, Phase, Step};
 use crate::event::{Change, StepIndex};
 
 impl Machine {
@@ -84,6 +84,31 @@ impl Machine {
             Change::DoneDeclared(_) => phase == Some(Phase::Done),
             Change::UndoneDeclared(_) => phase == Some(Phase::Undone),
             _ => false,
+        }
+    }
+
+    /// What stands against an order that is refused.
+    pub(super) fn cause(&self, change: Change) -> Cause {
+        let phase = change.step().and_then(|step| self.steps.get(usize::from(step)));
+        let undo_parked = phase.is_some_and(|step| matches!(step.phase, Phase::UndoParked(_)));
+        let has_undo = change.step().is_some_and(|step| {
+            self.graph.steps.get(usize::from(step)).is_some_and(|step| step.undo)
+        });
+        match change {
+            _ if self.abandoned => Cause::GivenUp,
+            Change::CancelRequested if self.committed => Cause::PastPivot,
+            Change::CancelRequested if self.mode == Mode::Forward && self.is_pivot_open() => {
+                Cause::PivotOpen
+            }
+            Change::Abandoned if self.tally.live > 0 => Cause::InFlight,
+            Change::Abandoned => Cause::Over,
+            Change::RetryOrdered(_) if undo_parked && !has_undo => Cause::NoUndo,
+            Change::RetryOrdered(_) | Change::SkipOrdered(_) | Change::UndoneDeclared(_)
+                if undo_parked && !self.has_settled() =>
+            {
+                Cause::Settling
+            }
+            _ => Cause::Standing,
         }
     }
 

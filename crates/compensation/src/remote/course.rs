@@ -8,7 +8,7 @@ use super::attempt::{Call, Ended};
 use crate::{
     event::{self, Change, Event, StepIndex},
     id::SagaId,
-    machine::{Command, Effect, GraphError, Illegal, Machine, PROBE_ATTEMPTS, Task},
+    machine::{Cause, Command, Effect, GraphError, Illegal, Machine, PROBE_ATTEMPTS, Task},
     outcome::{Order, Report},
     plan::{Plan, UndoPlan},
     retry::RetryPolicy,
@@ -238,7 +238,7 @@ impl Course {
             ) => Event::new(change),
             _ => {
                 let (status, phase) = (self.machine().status(), None);
-                return Err(Illegal { change, status, phase });
+                return Err(Illegal { change, status, phase, cause: Cause::Standing });
             }
         };
         event.by = Some(order.by);

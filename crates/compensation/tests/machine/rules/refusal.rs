@@ -2,7 +2,7 @@
 //! trace, which `Saga::refuse` asserts each time.
 
 use compensation::Status;
-use compensation::machine::{Change, Illegal};
+use compensation::machine::{Cause, Change, Illegal};
 
 use crate::machine::text::{Saga, refused};
 
@@ -27,7 +27,8 @@ fn a_change_about_a_step_that_does_not_exist_is_refused() {
     let mut saga = Saga::new("a");
     for change in [Change::ActionStarted(1), Change::Interrupted(9), Change::RetryOrdered(u16::MAX)]
     {
-        let illegal = Illegal { change, status: Status::Running, phase: None };
+        let illegal =
+            Illegal { change, status: Status::Running, phase: None, cause: Cause::Standing };
         assert_eq!(saga.machine.apply(change), Err(illegal));
     }
     assert_eq!(saga.stands(), "running | a waiting | a");
@@ -161,4 +162,22 @@ fn a_saga_that_is_over_is_not_resumed() {
     all_refused("a", "a", &["resume"]);
     all_refused("a; b<a", "a b> b- ^a", &["resume"]);
     all_refused("a", "abandon", &["resume"]);
+}
+
+#[test]
+fn a_refused_order_says_what_stands_against_it() {
+    let told = [
+        ("a; b<a", "a b> b- ^a> ^a- abandon", "retry:a", Cause::GivenUp),
+        ("a", "a", "abandon", Cause::Over),
+        ("p pivot; t<p no-undo", "p", "cancel", Cause::PastPivot),
+        ("p pivot; t<p no-undo", "p>", "cancel", Cause::PivotOpen),
+        ("a", "a>", "abandon", Cause::InFlight),
+        ("a unknown=park; b; c", "a> b> c> a? b-", "retry:a", Cause::Settling),
+        ("a unknown=park; b; c", "a> b> c> a? b-", "declare-undone:a", Cause::Settling),
+        ("a no-undo unknown=park; b", "a> b> a? b-", "retry:a", Cause::NoUndo),
+        ("a x2; b<a", "a", "skip:a", Cause::Standing),
+    ];
+    for (saga, story, word, cause) in told {
+        assert_eq!(Saga::new(saga).tell(story).refuse(word).cause, cause, "{word} after {story}");
+    }
 }

@@ -412,7 +412,7 @@ impl<I: 'static, T: Value> StepBuilder<'_, I, T> {
     }
 
     /// How to find out whether an attempt of unknown outcome had its effect. It is attempted three
-    /// times; then the step parks.
+    /// times; then the step parks. [`Probed::NotDone`] is its word for the future too: read what it promises.
     pub fn probe<E, F, Fut>(mut self, probe: F) -> Self
     where
         E: Into<BoxError>,

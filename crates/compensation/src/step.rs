@@ -44,7 +44,11 @@ impl<T> fmt::Debug for StepRef<T> {
 pub enum Probed<T> {
     /// The action had its effect; this is its output.
     Done(T),
-    /// The action had no effect.
+    /// No attempt so far had its effect, **and none can have it any more**: the step is attempted again, or has
+    /// failed and is not undone. Where an attempt that was cut off may still arrive (a request on its way, a
+    /// job in a queue), see to it that it comes to nothing before you say so: claim or void the idempotency key
+    /// at the receiver, or use its barrier. Where that can't be done, say that it is not known yet, by an error:
+    /// the probe is attempted again, and then the step waits for a person.
     NotDone,
 }
 

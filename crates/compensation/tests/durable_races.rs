@@ -4,6 +4,7 @@
 
 mod durable;
 #[path = "durable/hooked.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
 mod hooked;
 
 use std::{sync::atomic::Ordering, time::Duration};

@@ -361,24 +361,27 @@ async fn drive(
 ) -> Result<Option<Driven>, EngineError> {
     let place = inner.places.clone().acquire_owned().await;
     let permit = place.map_err(|_| EngineError::Closing)?;
-    let saga = inner.acquire(id).await?;
-    drive_owned(inner, &saga, permit, ordered).await
+    drive_in(inner, id, permit, ordered).await
 }
 
-/// Drives a saga that this engine owns. Waits for the end of somebody who tries to start it meanwhile.
-pub(super) async fn drive_owned(
+/// The same in a place that it has. Waits for the end of somebody who tries to start the saga meanwhile.
+pub(super) async fn drive_in(
     inner: &Arc<Inner>,
-    saga: &StoredSaga,
+    id: &SagaId,
     permit: OwnedSemaphorePermit,
     ordered: Option<Ordered>,
 ) -> Result<Option<Driven>, EngineError> {
+    let _whole = inner.taking();
     loop {
-        match inner.enter_stored(saga) {
+        let taking = inner.taking();
+        let saga = inner.acquire(id).await?;
+        match inner.enter_stored(&saga, &taking) {
             Entering::New(entered) => {
-                return begin(inner, saga, entered, permit, ordered).await.map(Some);
+                return begin(inner, &saga, entered, permit, ordered).await.map(Some);
             }
             Entering::Driven => return Ok(None),
             Entering::Starting(mut ended) => drop(told(&mut ended).await),
+            Entering::Outdated => {}
         }
     }
 }

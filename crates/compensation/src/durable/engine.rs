@@ -211,8 +211,8 @@ impl Engine {
             let looked =
                 inner.runtime.clone().spawn(async move { recovery::take_over(&inner, None).await });
             let taken = looked.await.unwrap_or(Err(EngineError::Closing))?;
-            // What another look has claimed is not in the table before that look is over.
-            self.0.looked().await;
+            // What somebody else is taking is not in the table yet.
+            self.0.taken().await;
             if taken == Taken::All && self.0.table().is_empty() {
                 return Ok(());
             }
@@ -227,7 +227,14 @@ impl Engine {
     /// The engine goes on closing when the future is dropped.
     pub async fn drain(&self) {
         self.0.close();
-        self.0.empty().await;
+        loop {
+            self.0.empty().await;
+            // What is being taken is owned, and must be let go too.
+            self.0.taken().await;
+            if self.0.table().is_empty() {
+                return;
+            }
+        }
     }
 
     pub(super) fn inner(&self) -> &Arc<Inner> {

@@ -260,7 +260,7 @@ pub(super) async fn give(inner: &Arc<Inner>, id: &SagaId, wish: &Wish) -> Result
         let mut driven = match passed {
             Ok(ended) => Driven { ended, idle: false },
             Err(unsent) => {
-                can_give(inner, id, wish.change).await?;
+                can_give(inner, id, wish).await?;
                 match spawn_drive(inner, id, Some(unsent)).await? {
                     Some(driven) => driven,
                     None => continue,
@@ -293,11 +293,7 @@ pub(super) async fn give(inner: &Arc<Inner>, id: &SagaId, wish: &Wish) -> Result
 
 /// Whether this engine could run a saga that nobody here drives. Where not, it is not acquired for an order: that
 /// would park it.
-pub(super) async fn can_give(
-    inner: &Arc<Inner>,
-    id: &SagaId,
-    change: Change,
-) -> Result<(), Ungiven> {
+pub(super) async fn can_give(inner: &Arc<Inner>, id: &SagaId, wish: &Wish) -> Result<(), Ungiven> {
     if inner.is_running(id) {
         return Ok(());
     }
@@ -305,8 +301,10 @@ pub(super) async fn can_give(
     let saga = found.ok_or_else(|| EngineError::NotFound(id.clone()))?;
     // What can't be read is told by whoever tries to drive it; to give a saga up nothing need be run.
     let Ok(read) = record::read(&saga) else { return Ok(()) };
-    let status = read.machine.status();
-    if change == Change::ResumeOrdered && !status.is_open() {
+    let (change, status) = (wish.change, read.machine.status());
+    // One that was carried out has done its work, and is told so.
+    let known = wish.letter.as_ref().is_some_and(|letter| read.letters.contains(letter));
+    if change == Change::ResumeOrdered && !status.is_open() && !known {
         let why = Refusal(Illegal { change, status, phase: None });
         return Err(Ungiven::Failed(EngineError::Refused { id: id.clone(), why }));
     }

@@ -16,7 +16,7 @@ use super::{
     table::{Entered, Entering, Inner, told},
 };
 use crate::{
-    drive::{Ordered, Refused, Wish},
+    drive::{Ordered, Refused, Wish, guarded},
     event::{Change, StepIndex},
     handler::MAX_OUTPUT_BYTES,
     id::SagaId,
@@ -308,7 +308,10 @@ pub(super) async fn can_give(inner: &Arc<Inner>, id: &SagaId, wish: &Wish) -> Re
         let why = Refusal(Illegal { change, status, phase: None });
         return Err(Ungiven::Failed(EngineError::Refused { id: id.clone(), why }));
     }
-    match inner.registry.fit(&saga.plan, &read) {
+    let fit = guarded(|| inner.registry.fit(&saga.plan, &read)).unwrap_or_else(|panicked| {
+        Fit::None(format!("its definition {panicked} when it was made"))
+    });
+    match fit {
         Fit::None(reason) if change != Change::Abandoned => {
             Err(Ungiven::Elsewhere(EngineError::Held { id: id.clone(), reason }))
         }

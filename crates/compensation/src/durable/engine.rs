@@ -313,16 +313,8 @@ pub(super) fn report(saga: &StoredSaga) -> Result<Report, EngineError> {
 
 /// The same of a record that has been read.
 pub(super) fn report_of(saga: &StoredSaga, told: Told) -> Result<Report, EngineError> {
-    // Both are written at once. Where they part, entries are lost: nobody drives it, and nobody may guess.
-    let (head, journal) = (saga.summary.head.status, told.machine.status());
-    if head.is_final() && head != journal {
-        return Err(EngineError::Held {
-            id: saga.summary.id.clone(),
-            reason: format!(
-                "the store says that it is {head}, and its journal that it is {journal}"
-            ),
-        });
-    }
+    record::agrees(saga, &told)
+        .map_err(|reason| EngineError::Held { id: saga.summary.id.clone(), reason })?;
     // Parked by an engine: the head says so, the journal does not.
     let held = saga.summary.head.status == Status::Stuck && told.machine.status().is_open();
     let held = held.then(|| saga.summary.head.reason.clone().unwrap_or_default());

@@ -80,6 +80,7 @@ pub(super) fn stored(
     order: Option<&Ordered>,
 ) -> Result<Ready, String> {
     let told = record::read(saga).map_err(|unreadable| unreadable.to_string())?;
+    record::agrees(saga, &told)?;
     let (definition, scope, edits, changed) = match functions(inner, saga, &told) {
         Ok(functions) => functions,
         // To give a saga up nothing of it need be run.

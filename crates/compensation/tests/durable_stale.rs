@@ -8,12 +8,13 @@ mod durable;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod hooked;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use compensation::{
     Engine, Order, Outcome, Saga,
-    repository::{MemoryRepository, Query, Repository},
+    repository::{ErrorKind, MemoryRepository, Query, Repository},
 };
+use compensation_testing::FaultyRepository;
 use durable::{Does, Gate, World, id, journal, life, on};
 use hooked::{hooked, settle, until};
 use tokio::time::timeout;
@@ -129,5 +130,29 @@ fn draining_waits_for_a_saga_that_is_being_acquired() {
         resuming.await.expect("no panic").expect("it was taken");
         let found = data.list(Query::default()).await.expect("a list").sagas.remove(0);
         assert!(!found.owned, "it is let go");
+    });
+}
+
+#[test]
+fn a_saga_that_could_not_be_written_is_let_go_by_draining_once_the_store_works() {
+    let (data, world, gate) = (MemoryRepository::new(), World::default(), Gate::new());
+    world.tell("a", Does::Waits(gate.clone()));
+    let trip = world.chain("trip", &["a", "b"]);
+    life(async {
+        let (store, faults) = FaultyRepository::around(data.another_owner());
+        let store: Arc<dyn Repository> = Arc::new(store);
+        let opened = Engine::open_shared(store.clone()).register(trip.clone());
+        let engine = opened.start().await.expect("start");
+        engine.start("trip", id("1"), &1).await.expect("started");
+        gate.reached(1).await;
+        faults.fail(1, ErrorKind::Permanent);
+        gate.open();
+        engine.wait(&id("1")).await.map(drop).expect_err("it can't be written");
+        engine.drain().await;
+        let found = data.list(Query::default()).await.expect("a list").sagas.remove(0);
+        assert!(!found.owned, "the process lives, and nobody drives it");
+        let next = Engine::open_shared(store).register(trip).start().await.expect("start");
+        timeout(LONG, next.idle()).await.expect("it ends").expect("nothing is left");
+        assert!(next.wait(&id("1")).await.expect("an outcome").is_completed());
     });
 }

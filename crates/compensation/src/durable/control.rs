@@ -372,11 +372,13 @@ pub(super) async fn drive_in(
     permit: OwnedSemaphorePermit,
     ordered: Option<Ordered>,
 ) -> Result<Option<Driven>, EngineError> {
-    let _whole = inner.taking();
+    let _busy = inner.busy();
     loop {
         let taking = inner.taking();
         let saga = inner.acquire(id).await?;
-        match inner.enter_stored(&saga, &taking) {
+        let entering = inner.enter_stored(&saga, &taking);
+        drop(taking);
+        match entering {
             Entering::New(entered) => {
                 return begin(inner, &saga, entered, permit, ordered).await.map(Some);
             }
@@ -408,7 +410,12 @@ pub(super) async fn begin(
 
 /// Looks after a saga again that was left because the store refused, or its driver died.
 pub(super) async fn look_after(inner: &Arc<Inner>, id: &SagaId) -> Result<(), EngineError> {
-    drive(inner, id, None).await.map(drop)
+    let driven = drive(inner, id, None).await;
+    if matches!(driven, Err(EngineError::Closing)) {
+        // It is let go when the engine has drained.
+        inner.stray(id);
+    }
+    driven.map(drop)
 }
 
 pub(super) fn unknown_step(id: &SagaId, step: &str, plan: &Plan) -> EngineError {

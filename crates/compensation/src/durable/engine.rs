@@ -229,8 +229,9 @@ impl Engine {
         self.0.close();
         loop {
             self.0.empty().await;
-            // What is being taken is owned, and must be let go too.
+            // What is being taken is owned, and must be let go too; and what the store refused to write.
             self.0.taken().await;
+            self.0.let_strays_go().await;
             if self.0.table().is_empty() {
                 return;
             }

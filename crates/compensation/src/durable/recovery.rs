@@ -114,9 +114,10 @@ async fn look(
     place: Option<OwnedSemaphorePermit>,
 ) -> Result<Taken, EngineError> {
     for id in inner.take_strays() {
-        let inner = inner.clone();
+        let (inner, busy) = (inner.clone(), inner.busy());
         // Each by itself, for each may wait for a place. What fails is a stray again.
         inner.runtime.clone().spawn(async move {
+            let _busy = busy;
             if let Err(error) = control::look_after(&inner, &id).await {
                 tracing::debug!(saga = %id, %error, "the saga was looked after in vain");
             }
@@ -135,7 +136,7 @@ pub(super) async fn take_over(
     inner: &Arc<Inner>,
     mut place: Option<OwnedSemaphorePermit>,
 ) -> Result<Taken, EngineError> {
-    let _whole = inner.taking();
+    let _busy = inner.busy();
     if inner.desk.repository.recover().await? == 0 {
         return Ok(Taken::All);
     }
@@ -179,10 +180,10 @@ async fn hand_over(
         Entering::Driven => {}
         // In a task of its own, for that waits.
         Entering::Starting(_) | Entering::Outdated => {
-            let (inner, whole) = (inner.clone(), inner.taking());
+            let (inner, busy) = (inner.clone(), inner.busy());
             inner.runtime.clone().spawn(async move {
+                let _busy = busy;
                 let _ = control::drive_in(&inner, &saga.summary.id, place, None).await;
-                drop(whole);
             });
         }
     }

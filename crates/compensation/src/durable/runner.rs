@@ -311,6 +311,8 @@ impl Driver {
         if guarded(|| drop(ready)).is_err() {
             tracing::warn!(saga = %self.id, "something of a saga panicked while it was dropped");
         }
+        // Whoever drains waits until it is among the strays.
+        let _until_then = stray.then(|| self.inner.busy());
         self.inner.finished(&self.id, ended);
         if stray {
             // Only now: whoever looks after it must not find it in the table.

@@ -17,7 +17,7 @@ use super::{
     notice::{News, Observers, Subject},
     registry::Registry,
     runner::{self, Ended, Ready},
-    takes::{Takes, Taking},
+    takes::{Busy, Takes, Taking},
 };
 use crate::{
     clock::Timestamp,
@@ -107,6 +107,11 @@ impl Inner {
             takes: Takes::new(),
             left: Notify::new(),
         }
+    }
+
+    /// Whoever drains or idles waits as long as the value lives.
+    pub(super) fn busy(&self) -> Busy {
+        self.takes.busy()
     }
 
     /// Begins to take sagas from the store; lasts as long as the value lives.
@@ -259,6 +264,20 @@ impl Inner {
 
     pub(super) fn take_strays(&self) -> Vec<SagaId> {
         std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Nobody looks after them here any more. Where one can't be let go, it is free once this owner dies.
+    pub(super) async fn let_strays_go(&self) {
+        for id in self.take_strays() {
+            let let_go = match self.desk.repository.acquire(&id).await {
+                Ok(Acquired::Owned(saga)) => self.desk.repository.release(vec![saga.key]).await,
+                Ok(Acquired::Held(_) | Acquired::Absent) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = let_go {
+                tracing::error!(saga = %id, %error, "the saga could not be released before the engine ends");
+            }
+        }
     }
 
     /// Whether a letter may be carried out now: not while it is already.

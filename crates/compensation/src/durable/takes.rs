@@ -18,7 +18,12 @@ struct State {
     begun: BTreeSet<u64>,
     /// When sagas left the table last, since the oldest of those began.
     left: HashMap<SagaId, u64>,
+    /// Who is at work on sagas that may be owned and are not in the table, between takings too.
+    busy: usize,
 }
+
+/// Somebody at such work, however long. Remembers nothing of sagas that leave meanwhile.
+pub(super) struct Busy(watch::Sender<State>);
 
 /// One taking, from before the store is asked until what it gave has entered the table.
 pub(super) struct Taking {
@@ -42,6 +47,12 @@ impl Takes {
         Taking { takes: self.0.clone(), begun }
     }
 
+    /// To be held by whoever takes several times, or waits in between.
+    pub(super) fn busy(&self) -> Busy {
+        self.0.send_modify(|state| state.busy += 1);
+        Busy(self.0.clone())
+    }
+
     /// A saga has left the table.
     pub(super) fn left(&self, id: &SagaId) {
         self.0.send_if_modified(|state| {
@@ -54,10 +65,11 @@ impl Takes {
         });
     }
 
-    /// Waits until none is under way.
+    /// Waits until none is under way, and nobody is busy.
     pub(super) async fn none(&self) {
         // The sender lives as long as this.
-        let _ = self.0.subscribe().wait_for(|state| state.begun.is_empty()).await;
+        let _ =
+            self.0.subscribe().wait_for(|state| state.begun.is_empty() && state.busy == 0).await;
     }
 }
 
@@ -65,6 +77,12 @@ impl Taking {
     /// Whether a saga left the table since this began, so that what the store said of it may be out of date.
     pub(super) fn is_outdated(&self, id: &SagaId) -> bool {
         self.takes.borrow().left.get(id).is_some_and(|left| *left > self.begun)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.send_modify(|state| state.busy -= 1);
     }
 }
 

@@ -4,7 +4,7 @@
 //! This is the stored vocabulary. A word, once released, keeps its meaning for ever; see
 //! `ARCHITECTURE.md`, "The journal".
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{Certainty, Failure};
@@ -151,10 +151,10 @@ pub(crate) struct Event {
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     step: Option<StepIndex>,
     /// The output of an action or probe that is done, or what a person gave in its place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<Box<RawValue>>,
     /// What a person gave a step in place of the saga's input.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub(crate) input: Option<Box<RawValue>>,
     /// How an attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,6 +168,11 @@ pub(crate) struct Event {
     /// By which letter it was ordered, where it came from another process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) letter: Option<String>,
+}
+
+/// A `null` that a person gave is something given.
+fn given<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(text).map(Some)
 }
 
 /// Why a journal event says nothing that the machine could read.

@@ -318,3 +318,55 @@ fn an_engine_without_recovery_leaves_letters_to_others_alone() {
         assert_eq!(one.running(), 0);
     });
 }
+
+#[test]
+fn a_resume_that_was_carried_out_and_not_answered_is_answered_as_carried_out() {
+    let (data, world, gate) = (MemoryRepository::new(), World::default(), Gate::new());
+    world.tell("a", Does::Waits(gate.clone()));
+    let trip = world.chain("trip", &["a"]);
+    let resume = || Letter {
+        body: r#"{"e":"resume_ordered","by":"Ada","why":"x"}"#.to_owned(),
+        ..cancel_letter("l")
+    };
+    life(async {
+        let one = on(&data).register(trip.clone()).start().await.expect("start");
+        one.start("trip", id("1"), &1).await.expect("started");
+        gate.reached(1).await;
+    });
+    world.heal("a");
+    life(async {
+        let ignorant = on(&data).start().await.expect("one that knows no saga");
+        ignorant.idle().await.expect("it is parked");
+    });
+    life(async {
+        data.post(resume()).await.expect("posted");
+        let two = on(&data).register(trip.clone()).start().await.expect("start");
+        assert_eq!(answer(&data, "l").await, r#"{"is":"changed"}"#);
+        assert!(two.wait(&id("1")).await.expect("an outcome").is_completed());
+    });
+    let before = life(journal(&data, "1"));
+    life(async {
+        // As if that process had died after its journal entry and before its answer.
+        assert!(data.withdraw("l").await.expect("an answer"));
+        data.post(resume()).await.expect("posted");
+        let _three = on(&data).register(trip).start().await.expect("start");
+        let answered = tokio::time::timeout(Duration::from_secs(60), answer(&data, "l")).await;
+        assert_eq!(answered.expect("an answer"), r#"{"is":"changed"}"#);
+        assert_eq!(journal(&data, "1").await, before);
+    });
+}
+
+#[test]
+fn a_letter_that_is_refused_before_its_saga_is_acquired_is_answered() {
+    let (data, world) = (MemoryRepository::new(), World::default());
+    let trip = world.chain("trip", &["a"]);
+    life(async {
+        let one = on(&data).register(trip).start().await.expect("start");
+        assert!(one.run("trip", id("1"), &1).await.expect("an outcome").is_completed());
+        let body = r#"{"e":"resume_ordered","by":"Ada","why":"x"}"#.to_owned();
+        data.post(Letter { body, ..cancel_letter("l") }).await.expect("posted");
+        let answered = tokio::time::timeout(Duration::from_secs(60), answer(&data, "l")).await;
+        let said = answered.expect("it does not stay in the inbox for ever");
+        assert!(said.contains("refused"), "{said}");
+    });
+}

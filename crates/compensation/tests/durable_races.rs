@@ -4,6 +4,7 @@
 
 mod durable;
 #[path = "durable/hooked.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
 mod hooked;
 
 use std::{sync::atomic::Ordering, time::Duration};
@@ -342,5 +343,33 @@ fn nobody_waits_for_an_engine_whose_runtime_has_shut_down() {
         let ended = timeout(LONG, engine.wait(&id("1"))).await.expect("it ends");
         assert!(matches!(ended, Err(EngineError::Closing)));
         timeout(LONG, engine.drain()).await.expect("it ends");
+    });
+}
+
+#[test]
+fn an_order_that_finds_itself_carried_out_is_acknowledged_only_once_that_is_durable() {
+    let (data, world, gate) = (MemoryRepository::new(), World::default(), Gate::new());
+    world.tell("a", Does::Waits(gate.clone()));
+    life(async {
+        let (store, faults) = FaultyRepository::around(data.another_owner());
+        let trip = world.chain("trip", &["a", "b"]);
+        let engine = Engine::open(store).register(trip).start().await.expect("start");
+        engine.start("trip", id("1"), &1).await.expect("started");
+        gate.reached(1).await;
+        faults.hold();
+        let cancels: Vec<_> = (0..2)
+            .map(|_| {
+                let engine = engine.clone();
+                let order = Order::new("Ada", "a mistake");
+                tokio::spawn(async move { engine.cancel(&id("1"), order).await })
+            })
+            .collect();
+        settle().await;
+        assert!(cancels.iter().all(|cancel| !cancel.is_finished()), "nothing is written yet");
+        faults.heal();
+        for cancel in cancels {
+            cancel.await.expect("no panic").expect("it is being undone");
+        }
+        gate.open();
     });
 }

@@ -57,7 +57,7 @@ pub(crate) struct Drive<H: Host> {
     /// Attempts that ended and have not been reported yet.
     ended: Vec<(Running, Attempted)>,
     /// Answers that are due once what they promise is durable.
-    replies: Vec<oneshot::Sender<Answer>>,
+    replies: Vec<(oneshot::Sender<Answer>, Applied)>,
     draining: bool,
     broken: Option<Illegal>,
     trace: Trace,
@@ -255,9 +255,9 @@ impl<H: Host> Drive<H> {
             .await?;
         }
         self.running.append(&mut self.starting);
-        for reply in self.replies.drain(..) {
+        for (reply, applied) in self.replies.drain(..) {
             // Whoever asked may have gone.
-            let _ = reply.send(Ok(Applied::Changed));
+            let _ = reply.send(Ok(applied));
         }
         Ok(())
     }
@@ -352,11 +352,19 @@ impl<H: Host> Drive<H> {
         };
         let known = wish.letter.as_ref().is_some_and(|letter| self.letters.contains(letter));
         let answer = if known { Ok(Applied::Changed) } else { self.order(&wish) };
-        if known || !matches!(answer, Ok(Applied::Changed)) {
-            if let Some(reply) = reply {
-                // Whoever asked may have gone.
-                let _ = reply.send(answer);
+        let applied = match answer {
+            Ok(applied) => applied,
+            Err(refused) => {
+                if let Some(reply) = reply {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(Err(refused));
+                }
+                return;
             }
+        };
+        // Also what is so already may not be written down yet.
+        self.replies.extend(reply.map(|reply| (reply, applied)));
+        if known || applied == Applied::Already {
             return;
         }
         self.host.record(wish.change, Evidence { wish: Some(&wish), ..Evidence::default() });
@@ -364,7 +372,6 @@ impl<H: Host> Drive<H> {
             self.abandoned = wish.order;
         }
         self.letters.extend(wish.letter);
-        self.replies.extend(reply);
         self.tell_attempts();
     }
 

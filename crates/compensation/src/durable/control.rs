@@ -16,7 +16,7 @@ use super::{
     table::{Entered, Entering, Inner, told},
 };
 use crate::{
-    drive::{Ordered, Refused, Wish},
+    drive::{Ordered, Refused, Wish, guarded},
     event::{Change, StepIndex},
     handler::MAX_OUTPUT_BYTES,
     id::SagaId,
@@ -258,7 +258,7 @@ pub(super) async fn give(inner: &Arc<Inner>, id: &SagaId, wish: &Wish) -> Result
         let mut driven = match passed {
             Ok(ended) => Driven { ended, idle: false },
             Err(unsent) => {
-                can_give(inner, id, wish.change).await?;
+                can_give(inner, id, wish).await?;
                 match spawn_drive(inner, id, Some(unsent)).await? {
                     Some(driven) => driven,
                     None => continue,
@@ -291,11 +291,7 @@ pub(super) async fn give(inner: &Arc<Inner>, id: &SagaId, wish: &Wish) -> Result
 
 /// Whether this engine could run a saga that nobody here drives. Where not, it is not acquired for an order: that
 /// would park it.
-pub(super) async fn can_give(
-    inner: &Arc<Inner>,
-    id: &SagaId,
-    change: Change,
-) -> Result<(), Ungiven> {
+pub(super) async fn can_give(inner: &Arc<Inner>, id: &SagaId, wish: &Wish) -> Result<(), Ungiven> {
     if inner.is_running(id) {
         return Ok(());
     }
@@ -303,12 +299,17 @@ pub(super) async fn can_give(
     let saga = found.ok_or_else(|| EngineError::NotFound(id.clone()))?;
     // What can't be read is told by whoever tries to drive it; to give a saga up nothing need be run.
     let Ok(read) = record::read(&saga) else { return Ok(()) };
-    let status = read.machine.status();
-    if change == Change::ResumeOrdered && !status.is_open() {
+    let (change, status) = (wish.change, read.machine.status());
+    // One that was carried out has done its work, and is told so.
+    let known = wish.letter.as_ref().is_some_and(|letter| read.letters.contains(letter));
+    if change == Change::ResumeOrdered && !status.is_open() && !known {
         let why = Refusal(Illegal { change, status, phase: None, cause: Cause::Standing });
         return Err(Ungiven::Failed(EngineError::Refused { id: id.clone(), why }));
     }
-    match inner.registry.fit(&saga.plan, &read) {
+    let fit = guarded(|| inner.registry.fit(&saga.plan, &read)).unwrap_or_else(|panicked| {
+        Fit::None(format!("its definition {panicked} when it was made"))
+    });
+    match fit {
         Fit::None(reason) if change != Change::Abandoned => {
             Err(Ungiven::Elsewhere(EngineError::Held { id: id.clone(), reason }))
         }
@@ -359,24 +360,29 @@ async fn drive(
 ) -> Result<Option<Driven>, EngineError> {
     let place = inner.places.clone().acquire_owned().await;
     let permit = place.map_err(|_| EngineError::Closing)?;
-    let saga = inner.acquire(id).await?;
-    drive_owned(inner, &saga, permit, ordered).await
+    drive_in(inner, id, permit, ordered).await
 }
 
-/// Drives a saga that this engine owns. Waits for the end of somebody who tries to start it meanwhile.
-pub(super) async fn drive_owned(
+/// The same in a place that it has. Waits for the end of somebody who tries to start the saga meanwhile.
+pub(super) async fn drive_in(
     inner: &Arc<Inner>,
-    saga: &StoredSaga,
+    id: &SagaId,
     permit: OwnedSemaphorePermit,
     ordered: Option<Ordered>,
 ) -> Result<Option<Driven>, EngineError> {
+    let _busy = inner.busy();
     loop {
-        match inner.enter_stored(saga) {
+        let taking = inner.taking();
+        let saga = inner.acquire(id).await?;
+        let entering = inner.enter_stored(&saga, &taking);
+        drop(taking);
+        match entering {
             Entering::New(entered) => {
-                return begin(inner, saga, entered, permit, ordered).await.map(Some);
+                return begin(inner, &saga, entered, permit, ordered).await.map(Some);
             }
             Entering::Driven => return Ok(None),
             Entering::Starting(mut ended) => drop(told(&mut ended).await),
+            Entering::Outdated => {}
         }
     }
 }
@@ -402,7 +408,12 @@ pub(super) async fn begin(
 
 /// Looks after a saga again that was left because the store refused, or its driver died.
 pub(super) async fn look_after(inner: &Arc<Inner>, id: &SagaId) -> Result<(), EngineError> {
-    drive(inner, id, None).await.map(drop)
+    let driven = drive(inner, id, None).await;
+    if matches!(driven, Err(EngineError::Closing)) {
+        // It is let go when the engine has drained.
+        inner.stray(id);
+    }
+    driven.map(drop)
 }
 
 pub(super) fn unknown_step(id: &SagaId, step: &str, plan: &Plan) -> EngineError {

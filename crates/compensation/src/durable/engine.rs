@@ -211,8 +211,8 @@ impl Engine {
             let looked =
                 inner.runtime.clone().spawn(async move { recovery::take_over(&inner, None).await });
             let taken = looked.await.unwrap_or(Err(EngineError::Closing))?;
-            // What another look has claimed is not in the table before that look is over.
-            self.0.looked().await;
+            // What somebody else is taking is not in the table yet.
+            self.0.taken().await;
             if taken == Taken::All && self.0.table().is_empty() {
                 return Ok(());
             }
@@ -227,7 +227,15 @@ impl Engine {
     /// The engine goes on closing when the future is dropped.
     pub async fn drain(&self) {
         self.0.close();
-        self.0.empty().await;
+        loop {
+            self.0.empty().await;
+            // What is being taken is owned, and must be let go too; and what the store refused to write.
+            self.0.taken().await;
+            self.0.let_strays_go().await;
+            if self.0.table().is_empty() {
+                return;
+            }
+        }
     }
 
     pub(super) fn inner(&self) -> &Arc<Inner> {
@@ -306,16 +314,8 @@ pub(super) fn report(saga: &StoredSaga) -> Result<Report, EngineError> {
 
 /// The same of a record that has been read.
 pub(super) fn report_of(saga: &StoredSaga, told: Told) -> Result<Report, EngineError> {
-    // Both are written at once. Where they part, entries are lost: nobody drives it, and nobody may guess.
-    let (head, journal) = (saga.summary.head.status, told.machine.status());
-    if head.is_final() && head != journal {
-        return Err(EngineError::Held {
-            id: saga.summary.id.clone(),
-            reason: format!(
-                "the store says that it is {head}, and its journal that it is {journal}"
-            ),
-        });
-    }
+    record::agrees(saga, &told)
+        .map_err(|reason| EngineError::Held { id: saga.summary.id.clone(), reason })?;
     // Parked by an engine: the head says so, the journal does not.
     let held = saga.summary.head.status == Status::Stuck && told.machine.status().is_open();
     let held = held.then(|| saga.summary.head.reason.clone().unwrap_or_default());

@@ -173,7 +173,8 @@ impl Host for Journal {
         if let Some(wish) = evidence.wish {
             event.sign(wish.order.as_ref().map(Order::signature), wish.letter.clone());
             event.input.clone_from(&wish.edit.input);
-            event.output = wish.edit.output.clone().filter(|output| output.get() != "null");
+            // As it was given, also `null`: it replaces what the record has.
+            event.output.clone_from(&wish.edit.output);
         }
         self.pending.push((event, evidence.attempt));
     }

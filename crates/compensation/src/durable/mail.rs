@@ -116,11 +116,12 @@ async fn handle(inner: &Arc<Inner>, letter: &Letter) -> Result<(), RepositoryErr
     let answer = match open(letter) {
         Err(reason) => Answer::Held { reason },
         Ok(wish) => {
-            let can = control::can_give(inner, &letter.saga, wish.change).await;
-            if can.is_err() || !repository.take(&letter.key).await? {
-                return Ok(());
-            }
-            match control::give(inner, &letter.saga, &wish).await {
+            let given = match control::can_give(inner, &letter.saga, &wish).await {
+                Ok(()) if !repository.take(&letter.key).await? => return Ok(()),
+                Ok(()) => control::give(inner, &letter.saga, &wish).await,
+                Err(ungiven) => Err(ungiven),
+            };
+            match given {
                 Ok(applied) => applied.into(),
                 Err(Ungiven::Elsewhere(_)) => return Ok(()),
                 Err(Ungiven::Failed(error)) => match Answer::of(&error) {

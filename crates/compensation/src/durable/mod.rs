@@ -22,6 +22,7 @@ mod recovery;
 mod registry;
 mod runner;
 mod table;
+mod takes;
 mod target;
 
 pub use engine::{Engine, MAX_INPUT_BYTES};

@@ -45,6 +45,18 @@ pub(super) fn read_with(
     Ok(told)
 }
 
+/// Whether a saga's end, as its head says it, is in its journal. Both are written at once: where they part, entries
+/// are lost, so nobody drives it, and nobody may guess.
+pub(super) fn agrees(saga: &StoredSaga, told: &Told) -> Result<(), String> {
+    let (head, journal) = (saga.summary.head.status, told.machine.status());
+    if head.is_final() && head != journal {
+        return Err(format!(
+            "the store says that it is {head}, and its journal that it is {journal}"
+        ));
+    }
+    Ok(())
+}
+
 fn hear(
     told: &mut Told,
     entry: &Entry,

@@ -14,6 +14,7 @@ use super::{
     control,
     error::EngineError,
     table::{Entering, Inner},
+    takes::Taking,
 };
 use crate::{
     clock::{self, Timestamp},
@@ -113,9 +114,10 @@ async fn look(
     place: Option<OwnedSemaphorePermit>,
 ) -> Result<Taken, EngineError> {
     for id in inner.take_strays() {
-        let inner = inner.clone();
+        let (inner, busy) = (inner.clone(), inner.busy());
         // Each by itself, for each may wait for a place. What fails is a stray again.
         inner.runtime.clone().spawn(async move {
+            let _busy = busy;
             if let Err(error) = control::look_after(&inner, &id).await {
                 tracing::debug!(saga = %id, %error, "the saga was looked after in vain");
             }
@@ -134,7 +136,7 @@ pub(super) async fn take_over(
     inner: &Arc<Inner>,
     mut place: Option<OwnedSemaphorePermit>,
 ) -> Result<Taken, EngineError> {
-    let _looking = inner.looking();
+    let _busy = inner.busy();
     if inner.desk.repository.recover().await? == 0 {
         return Ok(Taken::All);
     }
@@ -152,29 +154,36 @@ pub(super) async fn take_over(
             let Ok(further) = inner.places.clone().try_acquire_owned() else { break };
             places.push(further);
         }
+        let taking = inner.taking();
         let sagas = inner.desk.repository.claim(places.len()).await?;
         if sagas.is_empty() {
             return Ok(Taken::All);
         }
         for (saga, place) in sagas.into_iter().zip(places) {
-            hand_over(inner, saga, place).await;
+            hand_over(inner, saga, &taking, place).await;
         }
     }
 }
 
 /// Lets the ordinary runner drive a claimed saga. What can't be driven has been parked, and said so.
-async fn hand_over(inner: &Arc<Inner>, saga: StoredSaga, place: OwnedSemaphorePermit) {
-    match inner.enter_stored(&saga) {
+async fn hand_over(
+    inner: &Arc<Inner>,
+    saga: StoredSaga,
+    taking: &Taking,
+    place: OwnedSemaphorePermit,
+) {
+    match inner.enter_stored(&saga, taking) {
         Entering::New(entered) => {
             let _ = control::begin(inner, &saga, entered, place, None).await;
         }
         // Somebody who asked for it has acquired it meanwhile.
         Entering::Driven => {}
         // In a task of its own, for that waits.
-        Entering::Starting(_) => {
-            let inner = inner.clone();
+        Entering::Starting(_) | Entering::Outdated => {
+            let (inner, busy) = (inner.clone(), inner.busy());
             inner.runtime.clone().spawn(async move {
-                let _ = control::drive_owned(&inner, &saga, place, None).await;
+                let _busy = busy;
+                let _ = control::drive_in(&inner, &saga.summary.id, place, None).await;
             });
         }
     }

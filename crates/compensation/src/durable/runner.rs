@@ -80,7 +80,8 @@ pub(super) fn stored(
     order: Option<&Ordered>,
 ) -> Result<Ready, String> {
     let told = record::read(saga).map_err(|unreadable| unreadable.to_string())?;
-    let (definition, scope, changed) = match functions(inner, saga, &told) {
+    record::agrees(saga, &told)?;
+    let (definition, scope, edits, changed) = match functions(inner, saga, &told) {
         Ok(functions) => functions,
         // To give a saga up nothing of it need be run.
         Err(_) if order.is_some_and(gives_up) => nothing_but_the_plan(saga, &told),
@@ -95,7 +96,6 @@ pub(super) fn stored(
         orders,
         saga.summary.head.status,
     );
-    let edits = edits(&definition, &told)?;
     let Told { machine, failures, abandoned, letters, .. } = told;
     let open = machine.status().is_open();
     let mut drive = Drive::new(
@@ -114,8 +114,8 @@ fn gives_up(order: &Ordered) -> bool {
     matches!(order, Ordered::Change(wish, _) if wish.change == Change::Abandoned)
 }
 
-/// What carries a stored saga out; whether it may only be undone.
-type Functions = (Arc<Definition>, Arc<Scope>, bool);
+/// What carries a stored saga out, and what people gave its steps; whether it may only be undone.
+type Functions = (Arc<Definition>, Arc<Scope>, Option<Arc<Edits>>, bool);
 
 fn functions(inner: &Inner, saga: &StoredSaga, told: &Told) -> Result<Functions, String> {
     let (definition, changed) = match inner.registry.fit(&saga.plan, told) {
@@ -124,13 +124,14 @@ fn functions(inner: &Inner, saga: &StoredSaga, told: &Told) -> Result<Functions,
         Fit::None(reason) => return Err(reason),
     };
     let scope = scope(&definition, saga, told)?;
-    Ok((definition, scope, changed))
+    let edits = edits(&definition, told)?;
+    Ok((definition, scope, edits, changed))
 }
 
 fn nothing_but_the_plan(saga: &StoredSaga, told: &Told) -> Functions {
     let definition = super::registry::without_functions(told);
     let scope = definition.scope(Box::new(()), Some(saga.summary.id.clone()));
-    (definition, scope, true)
+    (definition, scope, None, true)
 }
 
 /// Input and outputs, as the functions know them.
@@ -310,6 +311,8 @@ impl Driver {
         if guarded(|| drop(ready)).is_err() {
             tracing::warn!(saga = %self.id, "something of a saga panicked while it was dropped");
         }
+        // Whoever drains waits until it is among the strays.
+        let _until_then = stray.then(|| self.inner.busy());
         self.inner.finished(&self.id, ended);
         if stray {
             // Only now: whoever looks after it must not find it in the table.

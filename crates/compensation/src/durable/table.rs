@@ -17,6 +17,7 @@ use super::{
     notice::{News, Observers, Subject},
     registry::Registry,
     runner::{self, Ended, Ready},
+    takes::{Busy, Takes, Taking},
 };
 use crate::{
     clock::Timestamp,
@@ -40,8 +41,8 @@ pub(super) struct Inner {
     /// Letters that are being carried out.
     letters: Mutex<HashSet<String>>,
     close: watch::Sender<bool>,
-    /// How many looks for open sagas are under way: they own sagas that are not in the table yet.
-    looking: watch::Sender<usize>,
+    /// Takings under way: they own sagas that are not in the table yet.
+    takes: Takes,
     /// Told whenever a saga leaves the table.
     left: Notify,
 }
@@ -71,15 +72,6 @@ pub(super) struct Joined {
     pub(super) stored: watch::Receiver<bool>,
 }
 
-/// A look for open sagas that is under way.
-pub(super) struct Looking<'a>(&'a watch::Sender<usize>);
-
-impl Drop for Looking<'_> {
-    fn drop(&mut self) {
-        self.0.send_modify(|looks| *looks -= 1);
-    }
-}
-
 /// What becomes of a saga of the store that is to be driven.
 pub(super) enum Entering {
     /// It is new in the table.
@@ -88,6 +80,8 @@ pub(super) enum Entering {
     Driven,
     /// Somebody tries to start one of that id, who will find that it is there: wait for their end.
     Starting(watch::Receiver<Option<Ended>>),
+    /// It was driven here since the store was asked, and let go: the store must be asked again.
+    Outdated,
 }
 
 impl Inner {
@@ -110,21 +104,24 @@ impl Inner {
             strays: Mutex::default(),
             letters: Mutex::default(),
             close,
-            looking: watch::channel(0).0,
+            takes: Takes::new(),
             left: Notify::new(),
         }
     }
 
-    /// Counts a look for open sagas as long as the value lives.
-    pub(super) fn looking(&self) -> Looking<'_> {
-        self.looking.send_modify(|looks| *looks += 1);
-        Looking(&self.looking)
+    /// Whoever drains or idles waits as long as the value lives.
+    pub(super) fn busy(&self) -> Busy {
+        self.takes.busy()
     }
 
-    /// Waits until no look is under way: whatever was claimed is in the table, or let go.
-    pub(super) async fn looked(&self) {
-        // The sender lives as long as this.
-        let _ = self.looking.subscribe().wait_for(|looks| *looks == 0).await;
+    /// Begins to take sagas from the store; lasts as long as the value lives.
+    pub(super) fn taking(&self) -> Taking {
+        self.takes.begin()
+    }
+
+    /// Waits until nothing is being taken: whatever was is in the table, or let go.
+    pub(super) async fn taken(&self) {
+        self.takes.none().await;
     }
 
     /// Nothing more is to be started, and every driver is to end when nothing of it is in flight.
@@ -166,13 +163,14 @@ impl Inner {
         Ok(Ok(self.add(&mut table, id, name.into(), input.into(), false)))
     }
 
-    /// Enters a saga that this engine has taken over.
-    pub(super) fn enter_stored(&self, saga: &StoredSaga) -> Entering {
+    /// Enters a saga that this engine has taken over, as the store gave it to that taking.
+    pub(super) fn enter_stored(&self, saga: &StoredSaga, taking: &Taking) -> Entering {
         let id = &saga.summary.id;
         let mut table = self.table();
         match table.get(id) {
             Some(running) if *running.stored.borrow() => Entering::Driven,
             Some(running) => Entering::Starting(running.ended.clone()),
+            None if taking.is_outdated(id) => Entering::Outdated,
             None => {
                 let (name, input) = (saga.summary.name.clone(), saga.input.as_str().into());
                 Entering::New(self.add(&mut table, id, name, input, true))
@@ -226,7 +224,12 @@ impl Inner {
 
     /// A driver has ended: with a word for those who wait, or without where it drove nothing.
     pub(super) fn finished(&self, id: &SagaId, ended: Option<Ended>) {
-        let running = self.table().remove(id);
+        let running = {
+            let mut table = self.table();
+            // Under one lock: whoever does not find it in the table must find that it left.
+            self.takes.left(id);
+            table.remove(id)
+        };
         if let (Some(running), Some(ended)) = (running, ended) {
             let _ = running.end.send(Some(ended));
         }
@@ -261,6 +264,20 @@ impl Inner {
 
     pub(super) fn take_strays(&self) -> Vec<SagaId> {
         std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Nobody looks after them here any more. Where one can't be let go, it is free once this owner dies.
+    pub(super) async fn let_strays_go(&self) {
+        for id in self.take_strays() {
+            let let_go = match self.desk.repository.acquire(&id).await {
+                Ok(Acquired::Owned(saga)) => self.desk.repository.release(vec![saga.key]).await,
+                Ok(Acquired::Held(_) | Acquired::Absent) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = let_go {
+                tracing::error!(saga = %id, %error, "the saga could not be released before the engine ends");
+            }
+        }
     }
 
     /// Whether a letter may be carried out now: not while it is already.

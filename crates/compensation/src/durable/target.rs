@@ -164,6 +164,7 @@ pub(super) struct Looked<'a> {
 impl<'a> Looked<'a> {
     pub(super) fn at(saga: &'a StoredSaga, hide: &impl Fn(&mut Mask, &Plan)) -> Self {
         let told = record::read(saga).map_err(|unreadable| unreadable.to_string());
+        let told = told.and_then(|told| record::agrees(saga, &told).map(|()| told));
         let mut mask = Mask::of(saga);
         if let Ok(told) = &told {
             hide(&mut mask, &told.plan);
@@ -228,8 +229,25 @@ impl<'a> Looked<'a> {
             step: Some(told.plan.steps[usize::from(step)].name.as_str().into()),
             phase: Some(phase),
             why: Some(why),
-            expected: expected(told, verb.change(step)),
+            expected: self.expected(told, verb.change(step)),
             ..self.whole_of(Expected::Changed)
+        }
+    }
+
+    /// What the machine would make of it.
+    fn expected(&self, told: &Told, change: Change) -> Expected {
+        let mut machine = told.machine.clone();
+        if !self.saga.summary.owned {
+            // What was in flight died with its process; whoever carries the order out says so first.
+            for step in told.machine.live() {
+                // What is in flight can be interrupted.
+                let _ = machine.apply(Change::Interrupted(step));
+            }
+        }
+        match machine.apply(change) {
+            Ok(()) => Expected::Changed,
+            Err(_) if machine.is_so(change) => Expected::Already,
+            Err(illegal) => Expected::Refused(Refusal(illegal).to_string()),
         }
     }
 
@@ -238,7 +256,7 @@ impl<'a> Looked<'a> {
             Ok(told) => told,
             Err(unreadable) => return self.whole_of(Expected::Refused(unreadable.clone())),
         };
-        let mut target = self.whole_of(expected(told, verb.change(0)));
+        let mut target = self.whole_of(self.expected(told, verb.change(0)));
         if verb == Verb::Undo && target.expected == Expected::Changed {
             let undos = preview::preview(self.saga, told).map(|preview| preview.undos);
             let undos = undos.unwrap_or_default();
@@ -259,14 +277,5 @@ impl<'a> Looked<'a> {
             expected,
             undoes: Vec::new(),
         }
-    }
-}
-
-/// What the machine would make of it.
-fn expected(told: &Told, change: Change) -> Expected {
-    match told.machine.clone().apply(change) {
-        Ok(()) => Expected::Changed,
-        Err(_) if told.machine.is_so(change) => Expected::Already,
-        Err(illegal) => Expected::Refused(Refusal(illegal).to_string()),
     }
 }

@@ -21,7 +21,8 @@ pub(crate) struct Hooked {
 
 /// Where a call can be held, and how many came there.
 pub(crate) struct Point {
-    held: watch::Sender<bool>,
+    /// How many are let through.
+    open: watch::Sender<u32>,
     reached: AtomicU32,
 }
 
@@ -30,20 +31,27 @@ pub(crate) struct Hooks {
     pub(crate) park: Point,
     /// After a claim, before its answer.
     pub(crate) claimed: Point,
+    /// After a saga was acquired, before the answer.
+    pub(crate) acquired: Point,
     pub(crate) park_fails: AtomicBool,
 }
 
 impl Point {
     fn new() -> Self {
-        Self { held: watch::channel(false).0, reached: AtomicU32::new(0) }
+        Self { open: watch::channel(u32::MAX).0, reached: AtomicU32::new(0) }
     }
 
     pub(crate) fn hold(&self) {
-        self.held.send_replace(true);
+        self.open.send_replace(self.reached());
     }
 
     pub(crate) fn free(&self) {
-        self.held.send_replace(false);
+        self.open.send_replace(u32::MAX);
+    }
+
+    /// Lets the first of those go on who are held.
+    pub(crate) fn free_one(&self) {
+        self.open.send_modify(|open| *open = open.saturating_add(1));
     }
 
     pub(crate) fn reached(&self) -> u32 {
@@ -51,8 +59,8 @@ impl Point {
     }
 
     async fn pass(&self) {
-        self.reached.fetch_add(1, Ordering::SeqCst);
-        self.held.subscribe().wait_for(|held| !held).await.expect("the hooks live");
+        let place = self.reached.fetch_add(1, Ordering::SeqCst);
+        self.open.subscribe().wait_for(|open| place < *open).await.expect("the hooks live");
     }
 }
 
@@ -61,6 +69,7 @@ pub(crate) fn hooked(inner: MemoryRepository) -> (Hooked, Arc<Hooks>) {
         create: Point::new(),
         park: Point::new(),
         claimed: Point::new(),
+        acquired: Point::new(),
         park_fails: AtomicBool::new(false),
     });
     (Hooked { inner, hooks: hooks.clone() }, hooks)
@@ -123,7 +132,12 @@ impl Repository for Hooked {
     }
 
     fn acquire(&self, id: &SagaId) -> Pending<'_, Acquired> {
-        self.inner.acquire(id)
+        let id = id.clone();
+        Box::pin(async move {
+            let acquired = self.inner.acquire(&id).await;
+            self.hooks.acquired.pass().await;
+            acquired
+        })
     }
 
     fn load(&self, id: &SagaId) -> Pending<'_, Option<StoredSaga>> {

@@ -97,6 +97,15 @@ impl Address {
         let place = name(&config).ok_or_else(|| refused("names no host"))?;
         Ok(Self { config, trust, issuers, schema, place })
     }
+
+    /// How long an attempt to connect may take in all. The time limit of each host ends with the server's taking the
+    /// connection, which one that is stopped still does, and what stands before a server: once more for what it has
+    /// to say then.
+    pub(crate) fn patience(&self) -> Duration {
+        let each = self.config.get_connect_timeout().copied().unwrap_or(SILENT);
+        let hosts = u32::try_from(self.config.get_hosts().len()).unwrap_or(u32::MAX);
+        each.saturating_mul(hosts.saturating_add(1))
+    }
 }
 
 fn name(config: &Config) -> Option<String> {

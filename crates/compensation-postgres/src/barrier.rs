@@ -176,7 +176,8 @@ impl Barrier {
     }
 
     /// Forgets what was left longer ago than that, at most so many rows. A call that is still on its way after
-    /// that finds nothing: choose a span longer than any. Returns how many were forgotten.
+    /// that finds nothing: choose a span longer than any. Nothing of a key is forgotten while anything of it is
+    /// younger. Returns how many rows were forgotten.
     ///
     /// # Errors
     /// [`BarrierError`].
@@ -188,8 +189,10 @@ impl Barrier {
     ) -> Result<u64, BarrierError> {
         let table = &self.table;
         let forget = format!(
-            "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table}
-                WHERE since < now() - make_interval(secs => $1) LIMIT $2))"
+            "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} AS old
+                WHERE since < now() - make_interval(secs => $1) AND NOT EXISTS (SELECT FROM {table} AS young
+                    WHERE young.key = old.key AND young.since >= now() - make_interval(secs => $1))
+                LIMIT $2))"
         );
         let values = (older_than.as_secs_f64(), i64::from(limit));
         let forgotten = client.execute(&forget, &[&values.0, &values.1]).await;

@@ -8,7 +8,8 @@ use tokio_postgres::{Client, Connection, Socket};
 
 use crate::{
     address::Address,
-    error::{classify, unpooled},
+    clock,
+    error::{classify, silent, unpooled},
     options::PostgresOptions,
     tls::{Stream, Tls},
 };
@@ -72,8 +73,13 @@ impl Target {
 
     /// A connection for writing.
     pub(crate) async fn connect(&self) -> Result<(Client, Driven), RepositoryError> {
-        let connected = self.address.config.connect(self.tls.clone()).await;
-        connected.map_err(|error| classify("connect to", self.place(), error))
+        let connected = self.address.config.connect(self.tls.clone());
+        match clock::within(self.address.patience(), connected).await {
+            Some(connected) => {
+                connected.map_err(|error| classify("connect to", self.place(), error))
+            }
+            None => Err(silent("connect to", self.place())),
+        }
     }
 
     /// What a connection for writing is told first. The connection must be driven meanwhile.
@@ -111,11 +117,11 @@ impl Target {
             let first = first.clone();
             Box::pin(async move { client.batch_execute(&first).await.map_err(HookError::Backend) })
         });
-        let wait = Some(POOL_WAIT);
+        let (wait, create) = (Some(POOL_WAIT), Some(self.address.patience()));
         Pool::builder(manager)
             .max_size(size)
             .runtime(deadpool_postgres::Runtime::Tokio1)
-            .timeouts(Timeouts { wait, create: None, recycle: None })
+            .timeouts(Timeouts { wait, create, recycle: None })
             .post_create(greet)
             .build()
             .map_err(|error| {

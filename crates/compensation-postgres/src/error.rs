@@ -2,7 +2,7 @@
 //! user, hosts and database.
 
 use compensation::repository::{ErrorKind, RepositoryError};
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::{
     Error,
     error::{DbError, Severity, SqlState},
@@ -17,10 +17,11 @@ fn kind(error: &Error) -> ErrorKind {
     let code = code.code();
     match code {
         "53100" => ErrorKind::Exhausted,
-        // Deadlocks and the like, limits, a server that ends or starts, a connection that failed, a disk that
-        // may not fail twice.
-        "55P03" | "57014" | "53200" | "53300" | "53400" | "58030" | "55006" => ErrorKind::Temporary,
-        _ if ["40", "57P", "08"].iter().any(|class| code.starts_with(class)) => {
+        // Locks, a server that is read-only for now (a standby, or a host's answer to a full disk), a disk that may
+        // not fail twice, and failures of the system that have no code of their own, such as a quota that is used up.
+        "55P03" | "55006" | "57014" | "25006" | "58030" | "XX000" => ErrorKind::Temporary,
+        // Deadlocks and the like, limits, a server that ends or starts, a connection that failed.
+        _ if ["40", "53", "57P", "08"].iter().any(|class| code.starts_with(class)) => {
             ErrorKind::Temporary
         }
         _ => ErrorKind::Permanent,
@@ -66,10 +67,19 @@ pub(crate) fn classify(what: &str, place: &str, error: Error) -> RepositoryError
     RepositoryError::new(kind(&error), message).caused_by(error)
 }
 
+/// A server that takes a connection and says nothing.
+pub(crate) fn silent(what: &str, place: &str) -> RepositoryError {
+    let message = format!(
+        "can't {what} {place}: the server does not answer: check that it runs, and what stands before it"
+    );
+    RepositoryError::new(ErrorKind::Temporary, message)
+}
+
 /// No connection of the pool could be had.
 pub(crate) fn unpooled(place: &str, error: PoolError) -> RepositoryError {
     match error {
         PoolError::Backend(error) => classify("connect to", place, error),
+        PoolError::Timeout(TimeoutType::Create) => silent("read", place),
         PoolError::Timeout(_) => RepositoryError::new(
             ErrorKind::Temporary,
             format!(

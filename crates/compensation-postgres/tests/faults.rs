@@ -318,3 +318,21 @@ async fn words_that_another_owner_has_written_are_not_taken_for_ones_own() {
     assert_eq!(refused.kind(), ErrorKind::NotOwner);
     two.append(last).await.expect("its own words, again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_pass_on_the_server_is_not_taken_for_a_refusal_for_good() {
+    // Out of file descriptors; made read-only, as hosts do where a disk fills up; a failure of the system that has
+    // no code of its own, as where a quota is used up.
+    for code in ["53000", "25006", "XX000"] {
+        let base = Base::new();
+        let client = connect(&base.url()).await.expect("a connection");
+        let store = base.options().open(&base.url()).await.expect("a store");
+        let key = created(&store, "a").await;
+        inject(&client, base.schema(), 1, code).await;
+        let refused = store.append(entry(key, 1)).await.expect_err("a refusal");
+        assert!(refused.kind().may_pass(), "{code}: {refused}");
+        let mend = format!("DROP TRIGGER fails ON {}.journal", base.schema());
+        client.batch_execute(&mend).await.expect("an end");
+        store.append(entry(key, 1)).await.expect("still its own");
+    }
+}

@@ -166,3 +166,22 @@ async fn what_was_left_long_ago_can_be_forgotten() {
     assert_eq!(barrier.forget(&client, hour, 10).await.expect("a count"), 0);
     assert_eq!(barrier.forget(&client, std::time::Duration::ZERO, 2).await.expect("a count"), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_is_not_forgotten_before_its_undo() {
+    let base = Base::new();
+    let (barrier, mut client, _) = barrier(&base).await;
+    let tx = client.transaction().await.expect("a transaction");
+    barrier.act::<()>(&tx, "k").await.expect("an answer");
+    barrier.undo::<()>(&tx, "k").await.expect("an answer");
+    tx.commit().await.expect("an end");
+    let older = format!(
+        "UPDATE {}.barrier SET since = since - interval '2 hours' WHERE part = 0",
+        base.schema()
+    );
+    client.execute(&older, &[]).await.expect("older");
+    let hour = std::time::Duration::from_secs(3_600);
+    assert_eq!(barrier.forget(&client, hour, 10).await.expect("a count"), 0);
+    let tx = client.transaction().await.expect("a transaction");
+    assert_eq!(barrier.act::<()>(&tx, "k").await.expect("an answer"), Act::TooLate);
+}

@@ -122,7 +122,8 @@ impl Barrier {
     }
 
     /// Forgets what was left longer ago than that, at most so many rows. A call that is still on its way after
-    /// that finds nothing: choose a span longer than any. Returns how many were forgotten.
+    /// that finds nothing: choose a span longer than any. Nothing of a key is forgotten while
+    /// anything of it is younger. Returns how many rows were forgotten.
     ///
     /// # Errors
     /// As SQLite tells.
@@ -133,7 +134,9 @@ impl Barrier {
     ) -> rusqlite::Result<u64> {
         let before = Timestamp::now().earlier_by(older_than).as_millis();
         let forget = "DELETE FROM compensation_barrier WHERE (key, part) IN
-            (SELECT key, part FROM compensation_barrier WHERE since < ?1 LIMIT ?2)";
+            (SELECT key, part FROM compensation_barrier AS old WHERE since < ?1 AND NOT EXISTS
+                (SELECT 1 FROM compensation_barrier AS young WHERE young.key = old.key AND young.since >= ?1)
+             LIMIT ?2)";
         Ok(connection.prepare_cached(forget)?.execute(params![before, limit])? as u64)
     }
 }

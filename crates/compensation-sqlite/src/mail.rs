@@ -4,7 +4,7 @@ use compensation::{
     SagaId, Timestamp,
     repository::{KEEP_ANSWERS, Letter, Posted, Reply},
 };
-use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::rows::{self, Alive};
 
@@ -55,7 +55,7 @@ pub(crate) fn inbox(
     {
         let owner = row.get(4)?;
         if alive.is_own(owner) || !alive.owns(owner) {
-            letters.push(letter(row)?);
+            letters.extend(letter(row)?);
         }
     }
     Ok(letters)
@@ -68,12 +68,11 @@ pub(crate) fn take(db: &Connection, key: &str) -> rusqlite::Result<bool> {
     Ok(taken > 0)
 }
 
-fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
-    let saga = SagaId::new(row.get::<_, String>(1)?).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error))
-    })?;
+/// A letter; none where its saga's id is damaged, for nobody could act on it.
+fn letter(row: &Row<'_>) -> rusqlite::Result<Option<Letter>> {
+    let Ok(saga) = SagaId::new(rows::text(row, 1)?) else { return Ok(None) };
     let at = Timestamp::from_millis(row.get(2)?);
-    Ok(Letter { key: row.get(0)?, saga, at, body: row.get(3)? })
+    Ok(Some(Letter { key: rows::text(row, 0)?, saga, at, body: rows::text(row, 3)? }))
 }
 
 pub(crate) fn answer(db: &Connection, key: &str, answer: &str) -> rusqlite::Result<()> {

@@ -109,7 +109,7 @@ impl Readers {
             let mut found = all.query(())?;
             while let Some(row) = found.next()? {
                 let sagas: i64 = row.get(1)?;
-                counts.set(rows::status(0, row.get(0)?)?, sagas.unsigned_abs());
+                counts.set(rows::status(row.get(0)?), sagas.unsigned_abs());
             }
             Ok(counts)
         })

@@ -26,10 +26,10 @@ pub(crate) fn code(status: Status) -> i64 {
     }
 }
 
-/// The status that a stored number means.
-pub(crate) fn status(column: usize, stored: i64) -> rusqlite::Result<Status> {
+/// The status that a stored number means. One that nobody knows is for a person to look at.
+pub(crate) fn status(stored: i64) -> Status {
     let known = Status::ALL.into_iter().find(|&status| code(status) == stored);
-    known.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, stored))
+    known.unwrap_or(Status::Stuck)
 }
 
 /// The columns that [`summary`] reads.
@@ -82,7 +82,7 @@ pub(crate) fn summary(
     let summary = Summary {
         id,
         name: name.into(),
-        head: Head { status: status(3, row.get(3)?)?, reason: reason(row, 4)? },
+        head: Head { status: status(row.get(3)?), reason: reason(row, 4)? },
         created: Timestamp::from_millis(row.get(5)?),
         updated: Timestamp::from_millis(row.get(6)?),
         owned: alive.owns(row.get(7)?),
@@ -139,7 +139,7 @@ pub(crate) fn stored(
 }
 
 /// A text; damage stands for itself, so that one bad row harms one saga.
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     let stored = row.get_ref(column)?.as_bytes().unwrap_or_default();
     Ok(match std::str::from_utf8(stored) {
         Ok(text) => text.to_owned(),

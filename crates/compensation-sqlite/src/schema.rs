@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use compensation::repository::{ErrorKind, RepositoryError};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::error::classify;
 
@@ -83,6 +83,9 @@ CREATE INDEX saga_ended ON saga (status) WHERE status > 1;
 CREATE INDEX saga_plan ON saga (plan);
 ";
 
+/// How often the log of a new file is asked for, while others who open it are in the way.
+const TURNS: u32 = 50;
+
 /// What a file is.
 enum Kind {
     Empty,
@@ -94,13 +97,22 @@ enum Kind {
 /// Makes the tables in an empty file, and what is missing in one of an older schema; refuses files that are not
 /// ours. Nothing of a refused file changes.
 pub(crate) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), RepositoryError> {
-    match look(connection, path)? {
+    match look_once(connection, path)? {
         Kind::Ours => journal_ahead(connection, path),
         Kind::Empty | Kind::Older(_) => {
             journal_ahead(connection, path)?;
             make(connection, path)
         }
     }
+}
+
+/// On one snapshot: else tables that another process is just making would be taken for somebody else's.
+fn look_once(connection: &Connection, path: &Path) -> Result<Kind, RepositoryError> {
+    let failed = |error| classify("open", path, error);
+    let snapshot = connection.unchecked_transaction().map_err(failed)?;
+    let kind = look(&snapshot, path)?;
+    snapshot.finish().map_err(failed)?;
+    Ok(kind)
 }
 
 fn look(connection: &Connection, path: &Path) -> Result<Kind, RepositoryError> {
@@ -136,9 +148,20 @@ fn look(connection: &Connection, path: &Path) -> Result<Kind, RepositoryError> {
 }
 
 fn journal_ahead(connection: &Connection, path: &Path) -> Result<(), RepositoryError> {
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-        .map_err(|error| classify("open", path, error))?;
+    let failed = |error| classify("open", path, error);
+    let mut left = TURNS;
+    let mode: String = loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
+            // SQLite does not wait here for others who are opening the file; it does for a lock of its own.
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && left > 0 =>
+            {
+                connection.execute_batch("BEGIN EXCLUSIVE; ROLLBACK").map_err(failed)?;
+                left -= 1;
+            }
+            mode => break mode.map_err(failed)?,
+        }
+    };
     if mode == "wal" {
         return Ok(());
     }

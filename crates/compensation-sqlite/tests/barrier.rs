@@ -101,3 +101,16 @@ fn what_was_left_long_ago_can_be_forgotten() {
     assert_eq!(Barrier::forget(&database, Duration::from_secs(3_600), 10), Ok(1));
     assert_eq!(act(&mut database), Act::Now);
 }
+
+#[test]
+fn an_action_is_not_forgotten_before_its_undo() {
+    let mut database = database();
+    act(&mut database);
+    undo(&mut database);
+    within(&mut database, |tx| {
+        let old = "UPDATE compensation_barrier SET since = 0 WHERE part = 0";
+        tx.execute(old, ()).expect("older");
+    });
+    assert_eq!(Barrier::forget(&database, Duration::from_secs(3_600), 10), Ok(0));
+    assert_eq!(act(&mut database), Act::TooLate);
+}

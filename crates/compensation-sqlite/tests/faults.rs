@@ -278,3 +278,32 @@ async fn an_owner_that_was_taken_for_dead_writes_no_more_to_what_others_own() {
     store.create(saga("b", String::new())).await.expect("a start");
     assert_eq!(other.recover().await.expect("a recovery"), 0);
 }
+
+#[tokio::test]
+async fn a_saga_whose_status_or_id_is_damaged_hides_no_other() {
+    let folder = tempdir().expect("a directory");
+    let path = folder.path().join("sagas.db");
+    let store = SqliteRepository::open(&path).expect("a store");
+    for text in ["a", "b", "c"] {
+        let Created::New(key) = store.create(saga(text, String::new())).await.expect("a start")
+        else {
+            panic!("new");
+        };
+        let letter = compensation::repository::Letter {
+            key: format!("to-{text}"),
+            saga: SagaId::new(text).expect("an id"),
+            at: Timestamp::now(),
+            body: "{}".to_owned(),
+        };
+        store.post(letter).await.expect("a letter");
+        store.release(vec![key]).await.expect("a release");
+    }
+    let foreign = Connection::open(&path).expect("a connection");
+    let spoil = "UPDATE saga SET status = 9 WHERE id = 'a'; UPDATE saga SET id = '' WHERE id = 'b'";
+    foreign.execute_batch(spoil).expect("damage");
+    assert!(ids(&store).await.contains(&"c".to_owned()));
+    let letters = store.inbox(10).await.expect("an inbox");
+    assert!(letters.iter().any(|letter| letter.key == "to-c"));
+    store.purge(Timestamp::from_millis(i64::MAX), 10).await.expect("a purge");
+    assert_eq!(store.claim(10).await.expect("a claim").len(), 2);
+}

@@ -92,6 +92,8 @@ struct Pen<'a> {
 /// Why a piece of work did not come to pass.
 enum Failed {
     Server(Error),
+    /// The server refused to read what has just become this owner's, so that nobody here knows of it.
+    Unread(Error),
     /// This owner has been found dead.
     Buried,
 }
@@ -115,9 +117,7 @@ impl office::Desk for Desk {
             strays.extend(self.perform(work).await);
         }
         if !strays.is_empty() {
-            // Nobody waits any more for what was taken for them.
-            let (nobody, _) = oneshot::channel();
-            self.write(vec![Work::Release(strays, nobody)]).await;
+            self.let_go(strays).await;
         }
     }
 
@@ -146,6 +146,17 @@ impl office::Desk for Desk {
 }
 
 impl Desk {
+    /// Lets go what was taken for somebody who has gone.
+    async fn let_go(&mut self, strays: Vec<SagaKey>) {
+        let (to, told) = oneshot::channel();
+        self.write(vec![Work::Release(strays.clone(), to)]).await;
+        if !matches!(told.await, Ok(Ok(()))) {
+            // The next connection finds what nobody here knows of, and lets it go.
+            strays.iter().for_each(|key| self.ledger.lose(key.0));
+            self.session = None;
+        }
+    }
+
     /// Connects where that must be, and finds out which owner this is.
     async fn pen(&mut self) -> Result<Pen<'_>, RepositoryError> {
         let failed = |error| classify("write to", self.target.place(), error);
@@ -194,6 +205,11 @@ impl Desk {
                 }
                 Err(Failed::Server(error)) if collided(&error) && left > 0 => {}
                 Err(Failed::Buried) => return Err(unconnected().into()),
+                Err(Failed::Unread(error)) => {
+                    // The next connection finds it, and lets it go.
+                    self.session = None;
+                    return Err(classify("read", self.target.place(), error).into());
+                }
                 Err(Failed::Server(error)) => {
                     if poisons(&error) {
                         self.session = None;

@@ -140,13 +140,17 @@ impl Pen<'_> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.session.query(rows::BY_KEY, &[&keys]).await?;
-        let sagas = self.plans.sagas(&self.session.client, &rows).await?;
+        let sagas = self.read(keys).await.map_err(Failed::Unread)?;
         for saga in &sagas {
             let entries = u32::try_from(saga.journal.len()).unwrap_or(u32::MAX);
             self.ledger.own(saga.key.0, Held { entries, head: saga.summary.head.clone() });
         }
         Ok(sagas)
+    }
+
+    async fn read(&mut self, keys: &[i64]) -> Result<Vec<StoredSaga>, Error> {
+        let rows = self.session.query(rows::BY_KEY, &[&keys]).await?;
+        self.plans.sagas(&self.session.client, &rows).await
     }
 
     pub(super) async fn purge(&mut self, before: Timestamp, limit: usize) -> Result<u64, Failed> {

@@ -42,7 +42,7 @@ impl Ledger {
         )?;
         let mut rows = all.query([owner])?;
         while let Some(row) = rows.next()? {
-            let head = Head { status: rows::status(1, row.get(1)?)?, reason: row.get(2)? };
+            let head = Head { status: rows::status(row.get(1)?), reason: row.get(2)? };
             ledger.owned.insert(row.get(0)?, Held { entries: row.get(3)?, head });
         }
         drop(rows);

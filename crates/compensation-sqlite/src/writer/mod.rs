@@ -70,8 +70,9 @@ struct Desk {
     owner: Option<Owner>,
     /// `None` once a transaction has failed: it is read back from the file.
     ledger: Option<Ledger>,
-    /// What a failed transaction would have made this owner's. Nobody was told, so nobody drives it: should it
-    /// be in the file after all, it is let go.
+    /// What a failed transaction would have made this owner's, or was taken for somebody who has gone. Nobody was
+    /// told, so nobody drives it: what of it is this owner's in the file is let go by the next transaction that
+    /// succeeds.
     in_doubt: Vec<i64>,
 }
 
@@ -117,9 +118,10 @@ impl commit::Desk for Desk {
             ledger.taken.clear();
             owner::clear_away(&self.path, &std::mem::take(&mut ledger.dead));
         }
-        let strays: Vec<_> = batch.drain(..).flat_map(Work::answer).collect();
-        // Nobody waits any more for what was taken for them.
-        (!strays.is_empty()).then(|| Work::Release(strays, Answer::to_nobody()))
+        let strays = batch.drain(..).flat_map(Work::answer);
+        self.in_doubt.extend(strays.map(|key| key.0));
+        // At once; where that fails, with whatever is written next.
+        (!self.in_doubt.is_empty()).then(|| Work::Release(Vec::new(), Answer::to_nobody()))
     }
 
     fn failed(&mut self) {

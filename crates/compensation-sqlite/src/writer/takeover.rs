@@ -84,7 +84,7 @@ impl Session<'_> {
                 if old.len() >= limit || row.get::<_, i64>(2)? >= before {
                     break;
                 }
-                let status = rows::status(1, row.get(1)?)?;
+                let status = rows::status(row.get(1)?);
                 let owner: Option<i64> = row.get(4)?;
                 if status.is_final() && owner.is_none() && row.get::<_, i64>(3)? < before {
                     old.push((row.get::<_, i64>(0)?, status));

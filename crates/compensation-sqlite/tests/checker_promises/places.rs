@@ -18,6 +18,7 @@ use compensation::{
 };
 use compensation_sqlite::{SqliteOptions, SqliteRepository};
 use powercut::{Disk, VFS};
+use rusqlite::Connection;
 use tempfile::{TempDir, tempdir};
 
 fn open(folder: &Path) -> SqliteRepository {
@@ -31,6 +32,25 @@ pub(crate) fn closed() -> impl Fn() -> SqliteRepository {
     move || {
         assert!(disk.moment() > 0, "the layer is there for as long as the disk is watched");
         assert_eq!(locks(folder.path()), [""; 0], "the store of the process before is still open");
+        open(folder.path())
+    }
+}
+
+/// The last entry of what has not ended is gone when the next process opens the file: a store that acknowledges
+/// too early.
+pub(crate) fn forgetting() -> impl Fn() -> SqliteRepository {
+    let folder = tempdir().expect("a directory");
+    let disk = Disk::watch(folder.path());
+    move || {
+        assert!(disk.moment() > 0, "the layer is there for as long as the disk is watched");
+        let path = folder.path().join("sagas.db");
+        if path.exists() {
+            let db = Connection::open(path).expect("a connection");
+            let last = "DELETE FROM journal WHERE seq > 0
+                 AND (saga, seq) IN (SELECT saga, max(seq) FROM journal GROUP BY saga)
+                 AND saga IN (SELECT key FROM saga WHERE status < 2)";
+            db.execute(last, ()).expect("damage");
+        }
         open(folder.path())
     }
 }

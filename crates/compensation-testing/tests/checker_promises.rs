@@ -6,9 +6,8 @@
 
 mod generated;
 
-use compensation::Status;
-use compensation_testing::checker::{Bound, Check, Ending, Kind};
-use generated::{Sketch, World};
+use compensation_testing::checker::Bound;
+use generated::{Sketch, check};
 
 /// Schedules of one saga.
 const EACH: u64 = 20;
@@ -17,40 +16,6 @@ fn number(variable: &str, default: u64) -> u64 {
     match std::env::var(variable) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
         Err(_) => default,
-    }
-}
-
-fn check(sketch: &Sketch) -> Check<World, u32> {
-    let (saga, steps) = (sketch.clone(), sketch.steps.clone());
-    let mut check = Check::new(
-        |_| World::default(),
-        move |world: &World| saga.saga(world).expect("a sound saga"),
-        7,
-    );
-    for step in &steps {
-        let name = step.name.clone();
-        check = check.effect(step.name.clone(), move |world: &World| world.effect(&name));
-    }
-    if sketch.has_probe() {
-        // What a probe has not found may still come: no saga can tell.
-        check = check.without(Kind::Late);
-    }
-    check
-        .always("an attempt has the key of all others of its step", |world, _| {
-            let state = world.state();
-            match state.keys.iter().find(|(_, keys)| keys.len() > 1) {
-                None => Ok(()),
-                Some((step, keys)) => Err(format!("`{step}` has run under {keys:?}")),
-            }
-        })
-        .always("a completed saga has undone nothing, a compensated one has not gone on", ends)
-}
-
-fn ends(world: &World, ending: &Ending<'_>) -> Result<(), String> {
-    let state = world.state();
-    match (ending.status(), state.undone.keys().next()) {
-        (Status::Completed, Some(step)) => Err(format!("the undo of `{step}` has run")),
-        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was done to the files of one directory, in order, and which calls are to fail. Knows nothing of SQLite.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
@@ -88,16 +88,18 @@ pub(crate) enum Op {
 
 impl Disk {
     /// Watches what the layer [`VFS`](crate::VFS) does in that directory from now on, until the value is dropped.
-    /// Its files must be new.
+    /// What its files hold already is safe on the disk; nobody may have them open.
     ///
     /// # Panics
-    /// Where the directory is not there, or SQLite does not take the layer: a test can't go on.
+    /// Where the directory can't be read, or SQLite does not take the layer: a test can't go on.
     #[must_use]
     #[allow(clippy::expect_used, reason = "for tests only, which fail by panicking")]
     pub fn watch(folder: &Path) -> Arc<Self> {
         vfs::register();
         let folder = folder.canonicalize().expect("the directory is there");
-        let disk = Arc::new(Self { folder, state: Mutex::default() });
+        let log = there_already(&folder).expect("the directory can be read");
+        let state = State { log, ..State::default() };
+        let disk = Arc::new(Self { folder, state: Mutex::new(state) });
         lock(&WATCHED).push(Arc::downgrade(&disk));
         disk
     }
@@ -187,7 +189,46 @@ impl Disk {
     }
 }
 
+/// The files of a directory as if they had been written and synced.
+fn there_already(folder: &Path) -> io::Result<Vec<Op>> {
+    let mut log = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // SQLite has no file in a directory of the directory's own, nor one whose name is no text.
+        let Ok(file) = entry.file_name().into_string() else { continue };
+        if entry.file_type()?.is_file() {
+            let bytes = fs::read(entry.path())?;
+            log.push(Op::Create { file: file.clone() });
+            log.push(Op::Write { file: file.clone(), at: 0, bytes });
+            log.push(Op::Sync { file });
+        }
+    }
+    log.push(Op::SyncFolder);
+    Ok(log)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Each change is made in one go, so a panic elsewhere leaves nothing half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn what_was_there_before_a_disk_was_watched_is_never_lost() {
+        let folder = tempfile::tempdir().expect("a directory");
+        fs::write(folder.path().join("a"), "old").expect("a file");
+        let disk = Disk::watch(folder.path());
+        disk.done(Op::Write { file: "a".to_owned(), at: 0, bytes: b"new".to_vec() });
+        for seed in 0..40 {
+            let image = tempfile::tempdir().expect("a directory");
+            disk.cut(disk.moment(), seed, image.path()).expect("an image");
+            let left = fs::read_to_string(image.path().join("a")).expect("the file is there");
+            assert!(left == "old" || left == "new", "{left}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! What a user says of a check, and running it.
 
-use std::{fmt, io};
+use std::{fmt, io, sync::Arc};
 
-use compensation::{Plan, Saga, Value};
+use compensation::{Plan, Saga, Value, repository::Repository};
 
 use super::{
     coverage::Coverage,
@@ -13,6 +13,7 @@ use super::{
     play::{Played, Subject},
     schedule::{Schedule, Site, SiteKind},
     shrink::shrink,
+    store::in_memory,
     text::Speller,
 };
 
@@ -22,7 +23,7 @@ const BY_LOT: u64 = 1_000;
 /// A check of a saga. See the [module](super).
 ///
 /// # Defaults
-/// [`Bound::Deaths`], then 1,000 schedules drawn by lot from seed 0; every kind of fault.
+/// [`Bound::Deaths`], then 1,000 schedules drawn by lot from seed 0; every kind of fault; the store in memory.
 #[must_use = "a check does nothing until it is run"]
 pub struct Check<W, I> {
     subject: Subject<W, I>,
@@ -73,7 +74,13 @@ impl<W: 'static, I: Value> Check<W, I> {
     ) -> Self {
         let (world, saga) = (Box::new(world), Box::new(saga));
         Self {
-            subject: Subject { world, saga, input, names: Names::default() },
+            subject: Subject {
+                world,
+                saga,
+                input,
+                place: Box::new(in_memory),
+                names: Names::default(),
+            },
             judge: Judge { effects: Vec::new(), always: Vec::new(), orders: Vec::new() },
             bound: Bound::Deaths,
             by_lot: BY_LOT,
@@ -144,6 +151,45 @@ impl<W: 'static, I: Value> Check<W, I> {
         self
     }
 
+    /// On which store it plays. Default: the one in memory.
+    ///
+    /// `place` is called once for each schedule, for a place where nothing is stored. What it returns opens the
+    /// store in that place: once for each process of the schedule, after the store of the process before has been
+    /// dropped, and once more to look at the record at the end.
+    ///
+    /// Each call of the store is waited for on the spot, so that the virtual clock stands still meanwhile, and a
+    /// schedule runs as it does in memory. So the store must do its work at once or on threads of its own (also
+    /// tokio's for what blocks), not in tasks of the runtime on which it is called.
+    ///
+    /// ```
+    /// # use compensation::{Saga, StepContext, StepError, repository::MemoryRepository};
+    /// # use compensation_testing::checker::Check;
+    /// # let hello = |_: &()| {
+    /// #     let mut hello = Saga::<u32>::builder("hello");
+    /// #     let greet = |_: StepContext<u32>| async { Ok::<_, StepError>(()) };
+    /// #     hello.step("greet", greet).no_undo("words can't be taken back").add();
+    /// #     hello.build().expect("a sound saga")
+    /// # };
+    /// # let check = Check::new(|_| (), hello, 7).by_lot(10);
+    /// check
+    ///     .store(|| {
+    ///         let data = MemoryRepository::new();
+    ///         move || data.another_owner()
+    ///     })
+    ///     .run();
+    /// ```
+    pub fn store<P, R>(mut self, place: impl Fn() -> P + 'static) -> Self
+    where
+        P: Fn() -> R + 'static,
+        R: Repository,
+    {
+        self.subject.place = Box::new(move || {
+            let open = place();
+            Box::new(move || Arc::new(open()))
+        });
+        self
+    }
+
     /// Leaves a kind of fault out, where the saga is not meant to stand it.
     pub fn without(mut self, kind: Kind) -> Self {
         self.without.push(kind);
@@ -163,7 +209,7 @@ impl<W: 'static, I: Value> Check<W, I> {
     /// [`CheckError::Broken`] with the shortest schedule that was found; [`CheckError::BadSchedule`].
     ///
     /// # Panics
-    /// Where `world` or `saga` do, and inside a tokio runtime.
+    /// Where `world`, `saga` or `store` do, and inside a tokio runtime.
     pub fn check(self) -> Result<Coverage, CheckError> {
         let plan = (self.subject.saga)(&self.subject.fresh()).plan().clone();
         let run = Run { check: &self, plan: &plan, coverage: Coverage::default() };

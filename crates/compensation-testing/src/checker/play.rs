@@ -4,7 +4,8 @@ use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use compensation::{
     Applied, Engine, EngineError, Order, Outcome, Report, Saga, SagaId, Status, Value,
-    machine::Phase, repository::MemoryRepository,
+    machine::Phase,
+    repository::{ErrorKind, RepositoryError},
 };
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     log::What,
     schedule::{Moment, Schedule, Verb},
     stage::Stage,
-    store::Store,
+    store::{Place, Store},
 };
 use crate::clock;
 
@@ -36,6 +37,8 @@ pub(super) struct Subject<W, I> {
     pub(super) world: Box<dyn Fn(&Line) -> W>,
     pub(super) saga: Definition<W, I>,
     pub(super) input: I,
+    /// Makes a place where nothing is stored.
+    pub(super) place: Box<dyn Fn() -> Place>,
     pub(super) names: Names,
 }
 
@@ -68,11 +71,14 @@ impl<W, I: Value> Subject<W, I> {
 
     async fn run(&self, schedule: &Schedule, told: bool) -> Played<W> {
         let names = self.names.clone();
+        let place = undisturbed(&self.place);
         let stage = Stage::new(schedule, told);
         let world = (self.world)(&Line::new(names, stage.clone()));
         let saga = (self.saga)(&world);
         stage.plays(saga.plan());
-        let ended = clock::within(ENDS_WITHIN, self.lives(&stage, &saga)).await;
+        let ended = clock::within(ENDS_WITHIN, self.lives(&stage, &saga, &place)).await;
+        // Closed before its place goes.
+        stage.leave();
         let (report, error) = match ended {
             Some(Ok(report)) => (Some(report), None),
             Some(Err(error)) => (None, Some(error.to_string())),
@@ -85,10 +91,14 @@ impl<W, I: Value> Subject<W, I> {
         Played { stage, world, report, error }
     }
 
-    async fn lives(&self, stage: &Stage, saga: &Saga<I>) -> Result<Report, EngineError> {
-        let data = MemoryRepository::new();
+    async fn lives(
+        &self,
+        stage: &Stage,
+        saga: &Saga<I>,
+        place: &Place,
+    ) -> Result<Report, EngineError> {
         let report = loop {
-            let life = stage.begin(data.another_owner());
+            let life = stage.begin(undisturbed(place));
             let hook = Hook { stage: stage.clone(), life };
             let store = Store { stage: stage.clone(), life };
             let engine = Engine::open(store)
@@ -100,6 +110,7 @@ impl<W, I: Value> Subject<W, I> {
             };
             match unless_dead(stage, life, lived).await {
                 Some(ended) => break ended?,
+                None if stage.state().stalled => return Err(no_answer()),
                 None => clock::sleep(RESTART).await,
             }
         };
@@ -107,13 +118,16 @@ impl<W, I: Value> Subject<W, I> {
         while stage.state().late > 0 {
             stage.changed().await;
         }
-        self.look_back(stage, data, &report).await;
-        Ok(report)
+        stage.leave();
+        let life = stage.enter(undisturbed(place));
+        let looked = unless_dead(stage, life, self.look_back(stage, life, &report)).await;
+        looked.map(|()| report).ok_or_else(no_answer)
     }
 
     /// What was told is what is recorded, and nothing is left to drive.
-    async fn look_back(&self, stage: &Stage, data: MemoryRepository, told: &Report) {
-        let engine = Engine::open(data).without_recovery().start().await;
+    async fn look_back(&self, stage: &Stage, life: u32, told: &Report) {
+        let store = Store { stage: stage.clone(), life };
+        let engine = Engine::open(store).without_recovery().start().await;
         let Ok(engine) = engine else { return };
         let recorded = engine.report(&id()).await.map(|report| report.status());
         if recorded.as_ref().ok() != Some(&told.status()) {
@@ -183,6 +197,21 @@ impl<W, I: Value> Subject<W, I> {
 #[allow(clippy::expect_used, reason = "the text is a sound id")]
 fn id() -> SagaId {
     SagaId::new("checked").expect("a sound id")
+}
+
+/// What the user's part of a place does, without a trace in the random part of the saga's waits: names of
+/// temporary files are drawn from the same numbers.
+fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    let seed = fastrand::get_seed();
+    let done = work();
+    fastrand::seed(seed);
+    done
+}
+
+fn no_answer() -> EngineError {
+    let why = "the store left a call without an answer for a minute: \
+               one that a check plays on must not need the runtime on which it is called";
+    EngineError::Store(RepositoryError::new(ErrorKind::Permanent, why).into())
 }
 
 /// Gives the orders that are due while the saga runs. Never ends.

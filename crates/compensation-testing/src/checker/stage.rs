@@ -6,7 +6,7 @@ use std::{
     task::Waker,
 };
 
-use compensation::{Plan, Status, UndoPlan, repository::MemoryRepository};
+use compensation::{Plan, Status, UndoPlan, repository::Repository};
 use tokio::sync::Notify;
 
 use super::{
@@ -36,7 +36,9 @@ pub(super) struct State {
     pub(super) stuck: u32,
     /// The number of this life of the process, and its store; `None` once it is dead.
     pub(super) life: u32,
-    owner: Option<Arc<MemoryRepository>>,
+    owner: Option<Arc<dyn Repository>>,
+    /// The store has left a call without an answer.
+    pub(super) stalled: bool,
     wakers: Vec<Waker>,
     /// Which function is being polled, and whether a fault befell it.
     current: Option<Site>,
@@ -74,6 +76,7 @@ impl Stage {
             stuck: 0,
             life: 0,
             owner: None,
+            stalled: false,
             wakers: Vec::new(),
             current: None,
             late: 0,
@@ -144,16 +147,31 @@ impl Stage {
     }
 
     /// A process starts, with a store of its own.
-    pub(super) fn begin(&self, owner: MemoryRepository) -> u32 {
-        let life = {
-            let mut state = self.state();
-            state.life += 1;
-            state.owner = Some(Arc::new(owner));
-            state.watch.begin();
-            state.life
-        };
+    pub(super) fn begin(&self, owner: Arc<dyn Repository>) -> u32 {
+        let life = self.enter(owner);
+        self.state().watch.begin();
         self.note(What::Begins(life));
         life
+    }
+
+    /// The same of one that only looks at what there is, of which no word is made.
+    pub(super) fn enter(&self, owner: Arc<dyn Repository>) -> u32 {
+        let mut state = self.state();
+        state.life += 1;
+        state.owner = Some(owner);
+        state.life
+    }
+
+    /// The process ends after its work: its store is closed.
+    pub(super) fn leave(&self) {
+        let owner = self.state().owner.take();
+        drop(owner);
+    }
+
+    /// The store has left a call without an answer: nothing more can be done with it.
+    pub(super) fn stall(&self) {
+        self.state().stalled = true;
+        self.die();
     }
 
     /// The process dies: it does nothing more, and the store knows that it is gone.
@@ -165,13 +183,15 @@ impl Stage {
         if owner.is_some() {
             self.note(What::Dies);
         }
+        // Calls of the store are waited for, so that none of them has it any more: it is closed here.
+        debug_assert!(owner.as_ref().is_none_or(|owner| Arc::strong_count(owner) == 1));
         drop(owner);
         wakers.into_iter().for_each(Waker::wake);
         self.wake();
     }
 
     /// The store of that life, while it lasts.
-    pub(super) fn owner(&self, life: u32) -> Option<Arc<MemoryRepository>> {
+    pub(super) fn owner(&self, life: u32) -> Option<Arc<dyn Repository>> {
         let state = self.state();
         state.owner.clone().filter(|_| state.life == life)
     }

@@ -1,9 +1,7 @@
-//! The store of one life of the process: the store in memory, with what the schedule says of its writes.
+//! The store of one life of the process: one of the user's or the one in memory, with what the schedule says of
+//! its writes.
 
-use std::{
-    future::{Future, pending},
-    sync::Arc,
-};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use compensation::{
     SagaId, Timestamp,
@@ -18,6 +16,19 @@ use super::{
     schedule::{Moment, WriteHow},
     stage::Stage,
 };
+use crate::clock;
+
+/// How long a store may take for one call, in real time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the data of one schedule are: opens the store there, once for each process.
+pub(super) type Place = Box<dyn Fn() -> Arc<dyn Repository>>;
+
+/// Data in memory.
+pub(super) fn in_memory() -> Place {
+    let data = MemoryRepository::new();
+    Box::new(move || Arc::new(data.another_owner()))
+}
 
 pub(super) struct Store {
     pub(super) stage: Stage,
@@ -28,55 +39,72 @@ pub(super) struct Store {
 macro_rules! inside {
     ($self:ident, $store:ident => $call:expr) => {
         Box::pin(async move {
-            let Some($store) = $self.stage.owner($self.life) else { return pending().await };
-            $call.await
+            let answer = $self.stage.owner($self.life).and_then(|$store| $self.ask($call));
+            match answer {
+                Some(answer) => answer,
+                None => pending().await,
+            }
         })
     };
 }
 
 impl Store {
-    /// One durable write: entry number `seq`.
-    async fn write<T, F>(
+    /// Asks the store inside, and does not return before it has answered. `None`: it never did.
+    ///
+    /// A store on a disk answers from a thread of its own. Were its answer awaited, the runtime would have nothing
+    /// to do meanwhile, and a paused clock that has nothing to do jumps ahead: every time limit would pass while
+    /// the disk works. And whoever else could go on would do so for as long as the disk happens to take. So the
+    /// thread waits here, inside the poll of whoever asks: the store takes no time at all, nothing happens beside
+    /// it, and a schedule runs on every store as it does in memory, each time. It also means that no call holds
+    /// the store when its process dies, so that it is closed there and then.
+    fn ask<T>(&self, call: Pending<'_, T>) -> Option<Result<T, RepositoryError>> {
+        let answer = clock::wait(PATIENCE, call);
+        if answer.is_none() {
+            self.stage.stall();
+        }
+        answer
+    }
+
+    /// One durable write: entry number `seq`. `None`: the process is dead.
+    fn write<T>(
         &self,
         seq: u32,
         body: String,
-        write: impl FnOnce(Arc<MemoryRepository>) -> F + Send,
-    ) -> Result<T, RepositoryError>
-    where
-        F: Future<Output = Result<T, RepositoryError>> + Send,
-    {
-        let Some(store) = self.stage.owner(self.life) else { return pending().await };
+        write: impl FnOnce(&dyn Repository) -> Pending<'_, T>,
+    ) -> Option<Result<T, RepositoryError>> {
+        let store = self.stage.owner(self.life)?;
         let (nth, how) = self.stage.writes();
         let kept = self.stage.state().told.then(|| body.clone());
         self.stage.note(What::Wrote { nth, how, body: kept });
         let fails = |kind| {
-            Err(RepositoryError::new(kind, format!("write {nth} fails as the schedule says")))
+            Some(Err(RepositoryError::new(kind, format!("write {nth} fails as the schedule says"))))
         };
         match how {
             Some(WriteHow::DieBefore) => {
                 drop(store);
                 self.stage.die();
-                return pending().await;
+                return None;
             }
             Some(WriteHow::FailBefore) => return fails(ErrorKind::Temporary),
             Some(WriteHow::RefuseBefore) => return fails(ErrorKind::Permanent),
             _ => {}
         }
+        let done = self.ask(write(&*store))?;
         // Nothing of the store may be held where the process dies: its owner dies with it.
-        let done = write(store).await;
+        drop(store);
         if done.is_ok() {
             self.stage.state().watch.wrote(seq, &body);
         }
         match how {
             Some(WriteHow::DieAfter) => {
                 self.stage.die();
-                return pending().await;
+                return None;
             }
             Some(WriteHow::FailAfter) => return fails(ErrorKind::Temporary),
             Some(WriteHow::RefuseAfter) => return fails(ErrorKind::Permanent),
             _ => self.stage.moment(Moment::Write(nth)),
         }
-        done
+        Some(done)
     }
 }
 
@@ -84,14 +112,20 @@ impl Repository for Store {
     fn create(&self, saga: NewSaga) -> Pending<'_, Created> {
         Box::pin(async move {
             let body = saga.entry.body.clone();
-            self.write(0, body, |store| async move { store.create(saga).await }).await
+            match self.write(0, body, |store| store.create(saga)) {
+                Some(done) => done,
+                None => pending().await,
+            }
         })
     }
 
     fn append(&self, append: Append) -> Pending<'_, ()> {
         Box::pin(async move {
             let (seq, body) = (append.seq, append.entry.body.clone());
-            self.write(seq, body, |store| async move { store.append(append).await }).await
+            match self.write(seq, body, |store| store.append(append)) {
+                Some(done) => done,
+                None => pending().await,
+            }
         })
     }
 

@@ -1,6 +1,8 @@
 //! Sagas drawn by lot, on a world that takes every call as it should be taken: what goes wrong with them is
 //! the library's doing.
 
+mod check;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::{Future, ready},
@@ -11,6 +13,8 @@ use std::{
 use compensation::{
     Probed, RetryPolicy, Saga, StepContext, StepError, StepRef, UndoContext, machine::UnknownPolicy,
 };
+
+pub(crate) use check::check;
 
 /// What is in effect, by key; and every call.
 #[derive(Clone, Default)]

@@ -86,6 +86,8 @@ async fn connections_that_are_cut_lose_and_repeat_nothing() {
     let url = format!("{}&application_name={name}", base.url());
     let (engine, store) = engine(&url, base.schema()).await;
     run(&engine, async || {
+        // One at least, also where all were cut a moment ago.
+        until_it_passes(async || store.list(Query::default()).await).await.expect("a page");
         let cut =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1";
         let cut = client.query(cut, &[&name]).await.expect("an answer");
@@ -175,8 +177,13 @@ fn entry(key: SagaKey, seq: u32) -> Append {
 }
 
 async fn cut(client: &Client, schema: &str) {
-    let cut = format!("SELECT pg_terminate_backend(backend, 10000) FROM {schema}.owner");
-    client.query(&cut, &[]).await.expect("a cut");
+    let cut = format!("SELECT pg_terminate_backend(backend), backend FROM {schema}.owner");
+    let cut = client.query(&cut, &[]).await.expect("a cut");
+    let cut: Vec<i32> = cut.iter().map(|row| row.get(1)).collect();
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1)";
+    while client.query_one(left, &[&cut]).await.expect("sessions").get::<_, i64>(0) > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// The first call on a connection that was cut may fail; which one does is chance.

@@ -4,12 +4,16 @@
 //! A server lives as long as somebody uses it. Users hold a lock that the operating system releases however
 //! they die, and a small shell process waits for that lock and then clears everything away.
 //!
+//! Its programs are the newest that are installed, or those in the directory that the environment variable
+//! `LOOPBACK_POSTGRES_BIN` names: that of a server of any version, such as `/usr/lib/postgresql/13/bin`.
+//!
 //! Any role may log in without a password, except `guarded`, whose password is [`PASSWORD`].
 
 mod programs;
 
 use std::{
     fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
     io,
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::fs::chown,
@@ -153,7 +157,14 @@ impl Shared {
     pub fn find() -> Result<Self, String> {
         let programs = Programs::find()?;
         let user = run(Command::new("id").arg("-u"))?;
-        let folder = std::env::temp_dir().join(format!("loopback-postgres-shared-{}", user.trim()));
+        let mut name = format!("loopback-postgres-shared-{}", user.trim());
+        if programs.chosen {
+            // A server of another version may run beside it.
+            let mut hasher = DefaultHasher::new();
+            programs.folder.hash(&mut hasher);
+            name = format!("{name}-{:016x}", hasher.finish());
+        }
+        let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).map_err(told("create", &folder))?;
         let users = lock(&folder.join("users"))?;
         users.lock_shared().map_err(told("lock", &folder))?;
@@ -239,7 +250,8 @@ fn launch(programs: &Programs, folder: &Path, syncs: Syncs) -> Result<u16, Strin
         let fsync = if syncs == Syncs::Yes { "on" } else { "off" };
         let own = format!(
             "\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n\
-             max_connections = 200\nfsync = {fsync}\nlog_min_messages = fatal\n"
+             max_connections = 200\nfsync = {fsync}\nlog_min_messages = fatal\n\
+             password_encryption = 'scram-sha-256'\n"
         );
         fs::write(&settings, format!("{before}{own}")).map_err(told("write", &settings))?;
         let mut start = programs.command("pg_ctl");

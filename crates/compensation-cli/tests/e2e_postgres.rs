@@ -2,8 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod console;
 mod program;
 
+use console::{Console, TRIP};
 use loopback_postgres::{PASSWORD, Shared};
 use program::{Ended, Place};
 
@@ -65,10 +67,16 @@ impl Drop for Guarded {
 }
 
 fn silent(ended: Ended) -> Ended {
-    for part in ["p@ss", "w/o", "rd#", "%41", "%2541", &encoded(PASSWORD), "%70%40"] {
-        assert!(!ended.out.contains(part) && !ended.err.contains(part), "{part}: {ended:?}");
-    }
+    quiet(&ended.out);
+    quiet(&ended.err);
     ended
+}
+
+/// Checks that a text says nothing of the password.
+fn quiet(text: &str) {
+    for part in ["p@ss", "w/o", "rd#", "%41", "%2541", &encoded(PASSWORD), "%70%40"] {
+        assert!(!text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]
@@ -123,4 +131,32 @@ fn the_password_may_be_in_the_environment() {
     let mut command = base.place.command(&["run", "saga.yaml", "--id", "x", "--db", &url]);
     let ended = Ended::of(&command.env("PGPASSWORD", PASSWORD).output().expect("it starts"));
     silent(ended.code(0));
+}
+
+#[test]
+fn a_stuck_saga_is_found_and_mended_in_the_console() {
+    let base = Guarded::new();
+    base.place.write("trip.yaml", TRIP);
+    let trip = ["run", "trip.yaml", "--input", "who=mallory", "--id", "trip-mallory"];
+    base.call(&trip).code(4);
+    let url = base.url(&encoded(PASSWORD));
+    let console = Console::start(&base.place, &["--db", &url]);
+    let says = |path: &str, text: &str| {
+        let (status, page) = console.get(path);
+        quiet(&page);
+        assert!(status == 200 && page.contains(text), "{path}: {page}");
+    };
+    says("/", "1 saga waits for a person");
+    says("/list?status=stuck", "trip-mallory");
+    says("/saga?id=trip-mallory", "no route to cars.internal");
+    base.place.write("line-is-up", "");
+    let (status, answer) = console.order("id=trip-mallory&verb=retry&step=reserve-car");
+    quiet(&answer);
+    assert_eq!(status, 303, "{answer}");
+    let page = console.get_until("/saga?id=trip-mallory", "status compensated");
+    assert!(page.contains("the line is mended") && page.contains("Ada"), "{page}");
+    let (code, said) = console.end();
+    quiet(&said);
+    assert_eq!(code, Some(0));
+    assert_eq!(base.call(&["show", "trip-mallory", "--json"]).json()["status"], "compensated");
 }

@@ -2,122 +2,19 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod console;
 mod program;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    process::{Child, ChildStderr, Stdio},
+    net::TcpListener,
 };
 
+use console::{Console, TRIP};
 use program::Place;
 use serde_json::Value;
 
-/// The saga of docs/console.md.
-const TRIP: &str = "\
-saga: book-trip
-input: [who]
-steps:
-  - name: reserve-car
-    run: echo \"car for $WHO\"
-    undo:
-      run: \"test -e line-is-up || { echo 'no route to cars.internal' >&2; exit 7; }\"
-      retry: { attempts: 2, first: 10ms }
-    idempotent: true
-  - name: charge-card
-    run: echo 'the card was refused' >&2; exit 3
-    undo: none
-    because: refunds are made by the bank
-    not_done: [3]
-";
-
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-
-/// The console beside the test.
-struct Console {
-    child: Child,
-    err: BufReader<ChildStderr>,
-    host: String,
-}
-
-impl Console {
-    fn start(place: &Place, arguments: &[&str]) -> Self {
-        Self::start_with(place, None, arguments)
-    }
-
-    fn start_with(place: &Place, token: Option<&str>, arguments: &[&str]) -> Self {
-        let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
-        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
-        match token {
-            Some(token) => command.env("COMPENSATION_TOKEN", token),
-            None => command.env_remove("COMPENSATION_TOKEN"),
-        };
-        let mut child = command.spawn().expect("the program starts");
-        let mut err = BufReader::new(child.stderr.take().expect("piped"));
-        let mut line = String::new();
-        err.read_line(&mut line).expect("readable");
-        let (_, rest) = line.split_once("http://").unwrap_or_else(|| panic!("no address: {line}"));
-        let host = rest.split('/').next().expect("a host").to_owned();
-        Self { child, err, host }
-    }
-
-    /// What it answers: the status, and the text with its headers.
-    fn ask(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.host).expect("it listens");
-        let (host, bytes) = (&self.host, body.len());
-        let text = format!(
-            "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {bytes}\r\n\
-             {headers}\r\n{body}"
-        );
-        stream.write_all(text.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-        (status.expect("a status"), answer)
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        self.ask(&format!("GET {path}"), "", "")
-    }
-
-    /// Gives an order by the form of its page.
-    fn order(&self, query: &str) -> (u16, String) {
-        let (status, page) = self.get(&format!("/order?{query}"));
-        assert_eq!(status, 200, "{page}");
-        let (_, rest) = page.split_once("name=\"form\" value=\"").expect("a form");
-        let form = rest.split('"').next().expect("an end");
-        let body = format!("form={form}&{query}&who=Ada&why=the+line+is+mended");
-        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
-        self.ask("POST /order", kind, &body)
-    }
-
-    /// Asks until the page says that; it does, or the test is killed.
-    fn get_until(&self, path: &str, says: &str) -> String {
-        loop {
-            let (_, page) = self.get(path);
-            if page.contains(says) {
-                return page;
-            }
-        }
-    }
-
-    fn end(mut self) -> Option<i32> {
-        let order = format!("kill -TERM {}", self.child.id());
-        let sent = std::process::Command::new("/bin/sh").args(["-c", &order]).status();
-        assert!(sent.expect("sh is there").success());
-        let mut said = String::new();
-        self.err.read_to_string(&mut said).expect("readable");
-        self.child.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn stuck() -> Place {
     let place = Place::with(TRIP);
@@ -138,7 +35,7 @@ fn a_stuck_saga_is_found_and_mended_in_the_console() {
     assert_eq!(status, 303, "{answer}");
     let page = console.get_until("/saga?id=trip-mallory", "status compensated");
     assert!(page.contains("the line is mended") && page.contains("Ada"));
-    assert_eq!(console.end(), Some(0));
+    assert_eq!(console.end().0, Some(0));
     assert_eq!(place.show("trip-mallory")["status"], "compensated");
 }
 
@@ -160,7 +57,7 @@ fn an_undo_is_retried_in_the_console_with_an_input_that_the_file_knows_and_no_ot
     let given = "input=%7B%22who%22%3A%22grace%22%7D&output=%22car+for+grace%22";
     assert_eq!(console.order(&format!("{retry}&{given}")).0, 303);
     console.get_until("/saga?id=trip-mallory", "status compensated");
-    assert_eq!(console.end(), Some(0));
+    assert_eq!(console.end().0, Some(0));
     let shown = place.call(&["show", "trip-mallory"]).out;
     assert!(
         shown.contains("retry with another input and another output, ordered by Ada"),
@@ -264,7 +161,7 @@ fn a_command_is_told_of_every_saga_that_parks() {
     assert!(said.starts_with("trip-mallory: step `reserve-car` needs a person"), "{said}");
     place.run(&["--input", "who=eve", "--id", "trip-eve"]).code(4);
     assert!(place.read("heard").starts_with("trip-eve: "), "one that another process parks");
-    assert_eq!(console.end(), Some(0));
+    assert_eq!(console.end().0, Some(0));
 }
 
 /// One request to the hook: its head and its body.

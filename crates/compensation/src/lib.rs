@@ -72,7 +72,7 @@
 //! # What a step may rely on
 //! * **Outcomes have three values.** An action is done, is known not to be ([`StepError::not_done`]), or
 //!   nobody knows: any other error, a panic, a timeout. What the last means is said for each step
-//!   ([`UnknownPolicy`](machine::UnknownPolicy)); by default it is undone, and its undo is told that
+//!   ([`UnknownPolicy`]); by default it is undone, and its undo is told that
 //!   there may be nothing to undo.
 //! * **At least once, under one key.** An attempt cut off by the death of the process is made again, with
 //!   the same [idempotency key](StepContext::idempotency_key). What is recorded as done never runs
@@ -120,6 +120,7 @@ pub use durable::{
 pub use error::{BoxError, Certainty, Failure, StepError};
 pub use handler::{MAX_OUTPUT_BYTES, Value};
 pub use id::{InvalidId, MAX_ID_BYTES, SagaId};
+pub use machine::UnknownPolicy;
 pub use outcome::{
     Applied, Edit, MAX_BY_BYTES, MAX_WHY_BYTES, NotCompleted, Order, OrderError, Outcome, Part,
     Report, StepFailure,

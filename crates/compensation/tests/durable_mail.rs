@@ -370,3 +370,25 @@ fn a_letter_that_is_refused_before_its_saga_is_acquired_is_answered() {
         assert!(said.contains("refused"), "{said}");
     });
 }
+
+#[test]
+fn an_order_of_the_dead_that_nobody_can_carry_out_does_not_crowd_the_inbox_for_ever() {
+    let (data, world, gate) = (MemoryRepository::new(), World::default(), Gate::new());
+    world.tell("a", Does::Waits(gate.clone()));
+    life(async {
+        let one = on(&data).register(world.chain("trip", &["a"])).start().await.expect("start");
+        one.start("trip", id("1"), &1).await.expect("started");
+        gate.reached(1).await;
+    });
+    life(async {
+        let ignorant = on(&data).start().await.expect("one that knows no saga");
+        ignorant.idle().await.expect("it is parked");
+        data.post(cancel_letter("young")).await.expect("posted");
+        let long_ago = Timestamp::now().as_millis() - 2 * 60 * 60 * 1_000;
+        let old = Letter { at: Timestamp::from_millis(long_ago), ..cancel_letter("old") };
+        data.post(old).await.expect("posted");
+        let answered = tokio::time::timeout(Duration::from_secs(60), answer(&data, "old")).await;
+        assert_eq!(answered.expect("an answer"), r#"{"is":"given_up"}"#);
+        assert_eq!(data.reply("young").await.expect("a reply"), Reply::Waits);
+    });
+}

@@ -22,7 +22,7 @@ use crate::{
     machine::{Cause, Illegal, Phase},
     outcome::{Applied, Edit, Order},
     records::RecordId,
-    repository::{Letter, Posted, Reply, Repository, RepositoryError},
+    repository::{KEEP_ANSWERS, Letter, Posted, Reply, Repository, RepositoryError},
     status::Status,
 };
 
@@ -123,6 +123,7 @@ async fn handle(inner: &Arc<Inner>, letter: &Letter) -> Result<(), RepositoryErr
             };
             match given {
                 Ok(applied) => applied.into(),
+                Err(Ungiven::Elsewhere(_)) if is_stale(letter) => Answer::GivenUp,
                 Err(Ungiven::Elsewhere(_)) => return Ok(()),
                 Err(Ungiven::Failed(error)) => match Answer::of(&error) {
                     Some(answer) => answer,
@@ -132,6 +133,12 @@ async fn handle(inner: &Arc<Inner>, letter: &Letter) -> Result<(), RepositoryErr
         }
     };
     repository.answer(&letter.key, answer.text()).await
+}
+
+/// Whoever posted such a letter has died: who lives withdraws it. Nobody could carry it out so far, and an order
+/// that is found years later may no longer be meant; kept, such letters would crowd the inbox.
+fn is_stale(letter: &Letter) -> bool {
+    letter.at < Timestamp::now().earlier_by(KEEP_ANSWERS)
 }
 
 /// The order in a letter.

@@ -5,7 +5,7 @@
 
 mod base;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base::{
     Base, connect,
@@ -75,6 +75,31 @@ async fn a_server_that_crashes_and_starts_again_loses_and_repeats_nothing() {
     .await;
     engine.drain().await;
     check(&*store, &connect(&url).await.expect("a connection"), "sagas", SAGAS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_back_first_after_a_restart_of_the_server_takes_nothing_from_the_living() {
+    let server = Server::start(Syncs::No).unwrap_or_else(|why| panic!("{why}"));
+    let url = server.url(SUPERUSER, "postgres");
+    let open = async || {
+        let options = PostgresOptions::new().schema("sagas").silence(Duration::from_secs(3_600));
+        options.open(&url).await.expect("a store")
+    };
+    let (first, other) = (open().await, open().await);
+    let (kept, lost) = (created(&other, "kept").await, created(&other, "lost").await);
+    // The saga of an owner that has had its time and not come back.
+    let gone = "INSERT INTO sagas.owner (id, backend, backend_since, silence, process)
+        VALUES (4711, 1, now(), '0 s', 'gone')";
+    let client = connect(&url).await.expect("a connection");
+    client.execute(gone, &[]).await.expect("an owner");
+    let give = "UPDATE sagas.saga SET owner = 4711 WHERE id = 'lost'";
+    client.execute(give, &[]).await.expect("a saga");
+    server.crash().expect("a crash");
+    server.start_again().expect("a start");
+    until_it_passes(async || first.recover().await).await.expect("a recovery");
+    let claimed = first.claim(10).await.expect("a claim");
+    assert_eq!(claimed.iter().map(|saga| saga.key).collect::<Vec<_>>(), [lost]);
+    until_it_passes(async || other.append(entry(kept, 1)).await).await.expect("still its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

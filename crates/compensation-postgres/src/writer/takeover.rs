@@ -20,12 +20,16 @@ use crate::{
     session::Session,
 };
 
-/// A stopped process does not read what it is sent either, so that its session may hang while it answers.
+/// A restart of the server ends the sessions of the living too: who was there before it may take as long to come back as
+/// they may be silent, before their attempts are taken for cut off. And a stopped process does not read what
+/// it is sent either, so that its session may hang while it answers.
 const MARK: &str = concat!(
     "WITH ",
     alive!(),
     "UPDATE owner SET dead = true WHERE id <> $1 AND NOT dead
         AND (NOT EXISTS (SELECT FROM alive WHERE alive.id = owner.id)
+                AND (owner.backend_since > pg_postmaster_start_time()
+                    OR pg_postmaster_start_time() < clock_timestamp() - owner.silence)
             OR EXISTS (SELECT FROM pg_stat_activity AS activity
                 WHERE activity.pid = owner.backend AND activity.backend_start = owner.backend_since
                     AND (activity.state <> 'active' OR activity.wait_event = 'ClientWrite')

@@ -114,6 +114,11 @@ async fn look(
     place: Option<OwnedSemaphorePermit>,
 ) -> Result<Taken, EngineError> {
     for id in inner.take_strays() {
+        if inner.is_running(&id) {
+            // Its driver may be on its way out, and has called it a stray because it does not look after it.
+            inner.stray(&id);
+            continue;
+        }
         let (inner, busy) = (inner.clone(), inner.busy());
         // Each by itself, for each may wait for a place. What fails is a stray again.
         inner.runtime.clone().spawn(async move {

@@ -18,6 +18,11 @@ use crate::clock;
 /// Jobs that may wait at once. Beyond that, whoever asks waits for room.
 const QUEUE: usize = 4_096;
 
+/// How long the thread lets jobs gather after a batch of several: who was answered together asks together again, but
+/// not in the same instant, and without this the first of them would have a round trip to itself. The thread sleeps, for
+/// the runtime's timers know milliseconds only; whatever else lives on it waits no longer than that.
+const GATHER: Duration = Duration::from_micros(50);
+
 /// How long an ending store tries to say farewell.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -104,7 +109,12 @@ async fn serve<D: Desk>(
         let taken = clock::within(beat, asked.recv_many(&mut batch, max_batch)).await;
         match taken {
             Some(0) => break,
-            Some(_) => desk.settle(&mut batch).await,
+            Some(jobs) => {
+                desk.settle(&mut batch).await;
+                if jobs > 1 {
+                    clock::pause(GATHER);
+                }
+            }
             None => desk.beat().await,
         }
     }

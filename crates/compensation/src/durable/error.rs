@@ -167,6 +167,7 @@ impl fmt::Display for Refusal {
             (Cause::Standing, Change::ResumeOrdered) => {
                 "only a saga that is not over can be resumed"
             }
+            (Cause::Standing, Change::CancelRequested) => "it has been turned back already",
             (Cause::Standing, _) => "that can't happen now",
         };
         let phase = phase.map(|phase| format!(", the step {phase}")).unwrap_or_default();

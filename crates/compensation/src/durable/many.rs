@@ -1,5 +1,9 @@
 //! Orders to many sagas: first what they would be given to, and what each would do; then given to each by itself.
 
+use std::collections::VecDeque;
+
+use tokio::task::JoinHandle;
+
 use super::{
     engine::Engine,
     error::EngineError,
@@ -11,14 +15,17 @@ use crate::{
     id::SagaId,
     outcome::{Applied, Order},
     plan::Plan,
-    repository::{Query, Summary},
+    repository::{Query, StoredSaga},
 };
 
-/// Most sagas that one selection finds. Each is held as a few short texts, one saga's record at a time beside them.
+/// Most sagas that one selection finds. Each is held as a few short texts, the records of eight sagas at a time beside them.
 pub const MAX_SELECTED: usize = 10_000;
 
 /// Sagas looked up in one go.
 const PAGE: usize = 500;
+
+/// Sagas that are read ahead of the one that is looked into.
+const AHEAD: usize = 8;
 
 /// Which sagas an order is for, and which of their steps. The default finds all that it could be meant for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,16 +117,22 @@ impl Engine {
         let (mut targets, mut looked) = (Targets::default(), 0);
         loop {
             let page = self.list(query.clone()).await?;
-            for summary in page.sagas {
-                if looked == looks {
-                    targets.more = true;
-                    return Ok(targets);
+            let mut sagas = page.sagas.into_iter();
+            let mut ahead = VecDeque::with_capacity(AHEAD);
+            loop {
+                while ahead.len() < AHEAD && looked < looks {
+                    let Some(summary) = sagas.next() else { break };
+                    looked += 1;
+                    if selection.unchanged_since.is_none_or(|since| summary.updated <= since) {
+                        ahead.push_back(self.fetch(summary.id));
+                    }
                 }
-                looked += 1;
-                if selection.unchanged_since.is_some_and(|since| summary.updated > since) {
+                let Some(fetched) = ahead.pop_front() else { break };
+                // One that went meanwhile is nothing.
+                let Some(saga) = fetched.await.unwrap_or(Err(EngineError::Closing))? else {
                     continue;
-                }
-                let found = self.look(verb, selection.step.as_deref(), &summary, &hide).await?;
+                };
+                let found = found_in(verb, selection.step.as_deref(), &saga, &hide);
                 if found.is_empty() {
                     continue;
                 }
@@ -129,6 +142,10 @@ impl Engine {
                 }
                 targets.sagas += 1;
                 targets.list.extend(found);
+            }
+            if sagas.next().is_some() {
+                targets.more = true;
+                return Ok(targets);
             }
             query.after = page.next;
             if query.after.is_none() {
@@ -211,15 +228,10 @@ impl Engine {
         given
     }
 
-    /// What of a listed saga an order would be given to. One that went meanwhile is nothing.
-    async fn look(
-        &self,
-        verb: Verb,
-        step: Option<&str>,
-        summary: &Summary,
-        hide: &(impl Fn(&mut Mask, &Plan) + Sync),
-    ) -> Result<Vec<Target>, EngineError> {
-        let found = self.inner().desk.repository.load(&summary.id).await?;
-        Ok(found.map(|saga| found_in(verb, step, &saga, hide)).unwrap_or_default())
+    /// Reads a saga beside whatever else is done.
+    fn fetch(&self, id: SagaId) -> JoinHandle<Result<Option<StoredSaga>, EngineError>> {
+        let inner = self.inner().clone();
+        let runtime = inner.runtime.clone();
+        runtime.spawn(async move { Ok(inner.desk.repository.load(&id).await?) })
     }
 }

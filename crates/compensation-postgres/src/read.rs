@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use compensation::{
-    SagaId,
+    SagaId, Timestamp,
     repository::{Counts, Page, Query, Reply, RepositoryError, SagaKey, StoredSaga},
 };
 use deadpool_postgres::{Object, Pool};
@@ -17,6 +17,10 @@ use crate::{
 
 /// Sagas on a page, where the query says nothing.
 const PAGE: usize = 50;
+
+/// How far the moments at which sagas were started may lie from the order of their keys: clocks of several processes
+/// differ, and are set. In milliseconds: an hour.
+const DISORDER: i64 = 60 * 60 * 1_000;
 
 /// Connections for reading.
 #[derive(Debug)]
@@ -164,10 +168,14 @@ async fn list(client: &Object, query: &Query) -> Result<Page, Error> {
             owned(text),
         );
     }
-    for (moment, than) in [(query.created_from, ">="), (query.created_before, "<")] {
-        if let Some(moment) = moment {
-            wanted.and(&format!("saga.created {than} ?"), moment.as_millis());
-        }
+    // What was started long before or after is not even looked at.
+    if let Some(from) = query.created_from.map(Timestamp::as_millis) {
+        wanted.and("saga.created >= ?", from);
+        wanted.and("saga.key >= ?", started(client, from.saturating_sub(DISORDER)).await?);
+    }
+    if let Some(before) = query.created_before.map(Timestamp::as_millis) {
+        wanted.and("saga.created < ?", before);
+        wanted.and("saga.key <= ?", started(client, before.saturating_add(DISORDER)).await?);
     }
     let end = format!(" ORDER BY saga.key {order} LIMIT ?");
     wanted.add(&end, i64::try_from(limit).unwrap_or(i64::MAX));
@@ -181,6 +189,30 @@ async fn list(client: &Object, query: &Query) -> Result<Page, Error> {
     }
     page.next = last.filter(|_| page.sagas.len() == limit);
     Ok(page)
+}
+
+/// The key from which on sagas were started at that moment or later, by bisection: keys rise with time.
+async fn started(client: &Object, moment: i64) -> Result<i64, Error> {
+    let ends = "SELECT coalesce(min(key), 0), coalesce(max(key), 0) FROM saga";
+    let ends = client.query_one(&client.prepare_cached(ends).await?, &[]).await?;
+    let (mut low, mut high): (i64, i64) =
+        (ends.try_get(0)?, ends.try_get::<_, i64>(1)?.saturating_add(1));
+    let next = "SELECT key, created FROM saga WHERE key >= $1 ORDER BY key LIMIT 1";
+    let next = client.prepare_cached(next).await?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        // None: they were purged meanwhile.
+        let Some(row) = client.query_opt(&next, &[&middle]).await? else {
+            high = middle;
+            continue;
+        };
+        if row.try_get::<_, i64>(1)? < moment {
+            low = row.try_get::<_, i64>(0)?.saturating_add(1);
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
 }
 
 fn owned(given: &str) -> String {

@@ -27,6 +27,7 @@ mod crowd;
 mod cut;
 mod damage;
 mod kit;
+mod listing;
 mod mail;
 mod owners;
 mod reading;
@@ -145,8 +146,15 @@ pub fn trials<F: Fixture>(
     store: &str,
     make: impl Fn() -> F + Clone + Send + 'static,
 ) -> Vec<Trial> {
-    let always =
-        [writing::TESTS, owners::TESTS, reading::TESTS, mail::TESTS, crowd::TESTS, reopen::TESTS];
+    let always = [
+        writing::TESTS,
+        owners::TESTS,
+        reading::TESTS,
+        listing::TESTS,
+        mail::TESTS,
+        crowd::TESTS,
+        reopen::TESTS,
+    ];
     let able = [
         (Ability::Processes, crash::TESTS),
         (Ability::Damage, damage::TESTS),

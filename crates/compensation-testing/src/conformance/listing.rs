@@ -1,15 +1,19 @@
 //! Listings held against a plain account of what a query means: any query, in pages of any size, has every saga
 //! that it is for, once, in order.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
 use compensation::{
     SagaId, Status, Timestamp,
-    repository::{Created, Entry, Head, NewSaga, Query, Repository},
+    repository::{Created, Entry, Head, NewSaga, Query},
 };
-use compensation_sqlite::SqliteRepository;
 use fastrand::Rng;
-use tempfile::tempdir;
+
+use super::kit::Kit;
+use crate::suite::tests;
+
+tests![any_query_has_every_saga_that_it_is_for_once_and_in_order];
+
+/// Queries that are asked.
+const ROUNDS: usize = 2_000;
 
 const MINUTE: i64 = 60_000;
 
@@ -64,10 +68,8 @@ fn is_meant(query: &Query, saga: &Known) -> bool {
         && query.created_before.is_none_or(|before| saga.created < before.as_millis())
 }
 
-#[tokio::test]
-async fn any_query_has_every_saga_that_it_is_for_once_and_in_order() {
-    let folder = tempdir().expect("a directory");
-    let store = SqliteRepository::open(folder.path().join("sagas.db")).expect("a store");
+async fn any_query_has_every_saga_that_it_is_for_once_and_in_order(kit: Kit) {
+    let store = kit.store.clone();
     let mut rng = Rng::with_seed(7);
     let mut known: Vec<_> = (0..300).map(|number| any(&mut rng, number)).collect();
     for saga in &known {
@@ -89,7 +91,7 @@ async fn any_query_has_every_saga_that_it_is_for_once_and_in_order() {
     let all = Query { limit: 1_000, ..Query::default() };
     let kept = store.list(all).await.expect("a page").sagas;
     known.retain(|saga| kept.iter().any(|kept| kept.id.as_str() == saga.id));
-    for round in 0..2_000 {
+    for round in 0..ROUNDS {
         let query = asked(&mut rng, known.len());
         let mut wanted: Vec<_> =
             known.iter().filter(|saga| is_meant(&query, saga)).map(|saga| &*saga.id).collect();

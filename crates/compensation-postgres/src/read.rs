@@ -168,14 +168,20 @@ async fn list(client: &Object, query: &Query) -> Result<Page, Error> {
             owned(text),
         );
     }
-    // What was started long before or after is not even looked at.
-    if let Some(from) = query.created_from.map(Timestamp::as_millis) {
-        wanted.and("saga.created >= ?", from);
-        wanted.and("saga.key >= ?", started(client, from.saturating_sub(DISORDER)).await?);
-    }
-    if let Some(before) = query.created_before.map(Timestamp::as_millis) {
-        wanted.and("saga.created < ?", before);
-        wanted.and("saga.key <= ?", started(client, before.saturating_add(DISORDER)).await?);
+    let (from, before) = (query.created_from, query.created_before);
+    if from.is_some() || before.is_some() {
+        // What was started long before or after is not even looked at.
+        let keys = keys(client).await?;
+        if let Some(from) = from.map(Timestamp::as_millis) {
+            wanted.and("saga.created >= ?", from);
+            let first = started(client, keys, from.saturating_sub(DISORDER)).await?;
+            wanted.and("saga.key >= ?", first);
+        }
+        if let Some(before) = before.map(Timestamp::as_millis) {
+            wanted.and("saga.created < ?", before);
+            let last = started(client, keys, before.saturating_add(DISORDER)).await?;
+            wanted.and("saga.key <= ?", last);
+        }
     }
     let end = format!(" ORDER BY saga.key {order} LIMIT ?");
     wanted.add(&end, i64::try_from(limit).unwrap_or(i64::MAX));
@@ -191,12 +197,16 @@ async fn list(client: &Object, query: &Query) -> Result<Page, Error> {
     Ok(page)
 }
 
-/// The key from which on sagas were started at that moment or later, by bisection: keys rise with time.
-async fn started(client: &Object, moment: i64) -> Result<i64, Error> {
+/// The first and the last key there is.
+async fn keys(client: &Object) -> Result<(i64, i64), Error> {
     let ends = "SELECT coalesce(min(key), 0), coalesce(max(key), 0) FROM saga";
-    let ends = client.query_one(&client.prepare_cached(ends).await?, &[]).await?;
-    let (mut low, mut high): (i64, i64) =
-        (ends.try_get(0)?, ends.try_get::<_, i64>(1)?.saturating_add(1));
+    let row = client.query_one(&client.prepare_cached(ends).await?, &[]).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// The key from which on sagas were started at that moment or later, by bisection: keys rise with time.
+async fn started(client: &Object, (first, last): (i64, i64), moment: i64) -> Result<i64, Error> {
+    let (mut low, mut high) = (first, last.saturating_add(1));
     let next = "SELECT key, created FROM saga WHERE key >= $1 ORDER BY key LIMIT 1";
     let next = client.prepare_cached(next).await?;
     while low < high {

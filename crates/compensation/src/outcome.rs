@@ -215,8 +215,8 @@ impl Order {
     /// Where the name or the reason is blank or too long.
     pub fn check(&self) -> Result<(), OrderError> {
         let parts = [
-            ("name", &self.by, MAX_BY_BYTES, OrderError::NoName),
             ("reason", &self.why, MAX_WHY_BYTES, OrderError::NoReason),
+            ("name", &self.by, MAX_BY_BYTES, OrderError::NoName),
         ];
         for (part, text, limit, missing) in parts {
             if text.trim().is_empty() {

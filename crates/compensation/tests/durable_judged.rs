@@ -6,32 +6,19 @@
 mod durable;
 
 use compensation::{
-    Applied, EngineError, Expected, Order, Saga, Status, Verb,
+    Applied, EngineError, Expected, Order, Status, Verb,
     repository::{Created, Entry, Head, MemoryRepository, NewSaga, Repository},
 };
-use durable::{Does, Gate, World, id, journal, life, on};
+use durable::{World, id, journal, left, life, on};
 
 fn order() -> Order {
     Order::new("Ada", "the machine is gone")
 }
 
-/// A process that dies while `b` of saga `1` waits.
-fn left(data: &MemoryRepository, world: &World, trip: Saga<u32>) {
-    let gate = Gate::new();
-    world.tell("b", Does::Waits(gate.clone()));
-    life(async {
-        let engine = on(data).register(trip).start().await.expect("start");
-        engine.start("trip", id("1"), &1).await.expect("started");
-        gate.reached(1).await;
-    });
-    world.heal("b");
-    world.trace();
-}
-
 #[test]
 fn a_dry_run_knows_that_what_was_in_flight_died_with_its_process() {
     let (data, world) = (MemoryRepository::new(), World::default());
-    left(&data, &world, world.chain("trip", &["a", "b"]));
+    left(&data, &world, world.chain("trip", &["a", "b"]), "1", "b");
     life(async {
         let engine = on(&data).without_recovery().start().await.expect("start");
         let found = engine.select_one(Verb::Abandon, &id("1"), None, |_, _| {}).await;
@@ -45,7 +32,7 @@ fn a_dry_run_knows_that_what_was_in_flight_died_with_its_process() {
 fn a_saga_whose_journal_lacks_what_its_head_says_is_not_driven_by_an_order() {
     let (data, world) = (MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a", "b"]);
-    left(&data, &world, trip.clone());
+    left(&data, &world, trip.clone(), "1", "b");
     life(async {
         let saga = data.load(&id("1")).await.expect("a store").expect("a saga");
         let damaged = NewSaga {
@@ -71,7 +58,7 @@ fn a_saga_whose_journal_lacks_what_its_head_says_is_not_driven_by_an_order() {
 #[test]
 fn an_order_to_a_saga_whose_definition_can_not_be_made_is_refused_and_harms_nobody() {
     let (data, world) = (MemoryRepository::new(), World::default());
-    left(&data, &world, world.chain("trip", &["a", "b"]));
+    left(&data, &world, world.chain("trip", &["a", "b"]), "1", "b");
     life(async {
         let opened = on(&data).without_recovery().resolve_with(|_| panic!("no such file"));
         let engine = opened.start().await.expect("start");

@@ -14,25 +14,12 @@ use compensation::{
     repository::{Created, ErrorKind, MemoryRepository, NewSaga, Query, Repository},
 };
 use compensation_testing::FaultyRepository;
-use durable::{Does, Gate, World, id, life, on};
+use durable::{Does, Gate, World, id, left, life, on};
 use hooked::{hooked, settle, until};
 use tokio::time::{sleep, timeout};
 
 /// Longer than anything here takes on the virtual clock, unless it hangs.
 const LONG: Duration = Duration::from_secs(600);
-
-/// A process that dies while `a` of the saga waits.
-fn left(data: &MemoryRepository, world: &World, saga: Saga<u32>, name: &str) {
-    let gate = Gate::new();
-    world.tell("a", Does::Waits(gate.clone()));
-    life(async {
-        let engine = on(data).register(saga).start().await.expect("start");
-        engine.start("trip", id(name), &1).await.expect("started");
-        gate.reached(1).await;
-    });
-    world.heal("a");
-    world.trace();
-}
 
 /// The same saga as left by a dead process, put into another store by an owner who is returned.
 async fn put(from: &MemoryRepository, name: &str, into: &MemoryRepository) -> MemoryRepository {
@@ -58,7 +45,7 @@ async fn ends(engine: &Engine, saga: &SagaId) -> bool {
 fn a_start_that_races_the_recovery_of_the_same_saga_leaves_it_driven() {
     let (data, world) = (MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);
-    left(&data, &world, trip.clone(), "1");
+    left(&data, &world, trip.clone(), "1", "a");
     life(async {
         let (store, hooks) = hooked(data.another_owner());
         hooks.create.hold();
@@ -104,7 +91,7 @@ fn a_second_start_is_acknowledged_only_once_the_saga_is_stored() {
 fn idling_waits_for_what_another_look_has_claimed_and_not_yet_begun_to_drive() {
     let (data, world) = (MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);
-    left(&data, &world, trip.clone(), "1");
+    left(&data, &world, trip.clone(), "1", "a");
     life(async {
         let (store, hooks) = hooked(data.another_owner());
         hooks.claimed.hold();
@@ -124,7 +111,7 @@ fn idling_waits_for_what_another_look_has_claimed_and_not_yet_begun_to_drive() {
 fn idling_that_is_given_up_after_a_claim_leaves_what_was_claimed_driven() {
     let (data, other, world) = (MemoryRepository::new(), MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);
-    left(&other, &world, trip.clone(), "1");
+    left(&other, &world, trip.clone(), "1", "a");
     life(async {
         let (store, hooks) = hooked(data.another_owner());
         let engine = Engine::open(store).register(trip).start().await.expect("start");
@@ -144,7 +131,7 @@ fn idling_that_is_given_up_after_a_claim_leaves_what_was_claimed_driven() {
 #[test]
 fn a_resume_that_is_given_up_while_it_parks_leaves_nothing_behind() {
     let (data, world) = (MemoryRepository::new(), World::default());
-    left(&data, &world, world.chain("trip", &["a"]), "1");
+    left(&data, &world, world.chain("trip", &["a"]), "1", "a");
     life(async {
         let (store, hooks) = hooked(data.another_owner());
         let engine = Engine::open(store).without_recovery().start().await.expect("start");
@@ -162,7 +149,7 @@ fn a_resume_that_is_given_up_while_it_parks_leaves_nothing_behind() {
 fn what_is_taken_over_while_the_engine_drains_is_not_started() {
     let (data, world) = (MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a", "b", "c"]);
-    left(&data, &world, trip.clone(), "1");
+    left(&data, &world, trip.clone(), "1", "a");
     life(async {
         let (store, hooks) = hooked(data.another_owner());
         hooks.claimed.hold();
@@ -184,7 +171,7 @@ fn what_is_taken_over_while_the_engine_drains_is_not_started() {
 fn idling_of_a_drained_engine_ends() {
     let (data, world) = (MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);
-    left(&data, &world, trip.clone(), "1");
+    left(&data, &world, trip.clone(), "1", "a");
     life(async {
         let engine = on(&data).register(trip).start().await.expect("start");
         engine.drain().await;
@@ -219,7 +206,7 @@ fn a_saga_that_is_resumed_after_its_store_refused_stays_its_engines() {
 #[test]
 fn a_saga_that_could_not_be_parked_is_parked_once_the_store_works() {
     let (data, world) = (MemoryRepository::new(), World::default());
-    left(&data, &world, world.chain("trip", &["a"]), "1");
+    left(&data, &world, world.chain("trip", &["a"]), "1", "a");
     life(async {
         let (store, hooks) = hooked(data.another_owner());
         hooks.park_fails.store(true, Ordering::SeqCst);
@@ -251,7 +238,7 @@ fn a_start_whose_answer_is_lost_is_driven_though_nobody_repeats_it() {
 fn a_saga_that_is_waited_for_is_taken_over_when_its_process_dies() {
     let (data, other, world) = (MemoryRepository::new(), MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);
-    left(&other, &world, trip.clone(), "1");
+    left(&other, &world, trip.clone(), "1", "a");
     life(async {
         let first = put(&other, "1", &data).await;
         let opened = on(&data).register(trip).without_recovery();
@@ -270,7 +257,7 @@ fn a_saga_that_is_waited_for_is_taken_over_when_its_process_dies() {
 fn what_a_dead_process_left_gets_a_place_though_new_sagas_wait() {
     let (data, other, world) = (MemoryRepository::new(), MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);
-    left(&other, &world, trip.clone(), "left");
+    left(&other, &world, trip.clone(), "left", "a");
     life(async {
         let mut busy = Saga::<u32>::builder("busy");
         busy.step("s", |_: StepContext<u32>| async {

@@ -5,7 +5,7 @@
 mod durable;
 
 use compensation::{Applied, EngineError, Order, Outcome, Status, repository::MemoryRepository};
-use durable::{Does, Gate, World, id, journal, life, on};
+use durable::{Does, Gate, World, id, journal, left, life, on};
 
 fn order() -> Order {
     Order::new("Ada", "the machine is back")
@@ -16,24 +16,10 @@ async fn resumes(data: &MemoryRepository) -> usize {
     journal(data, "1").await.join("").matches("resume_ordered").count()
 }
 
-/// Leaves saga `1` of `a` and `b` as a process does that dies in `b`.
-fn left(data: &MemoryRepository, world: &World) {
-    let gate = Gate::new();
-    world.tell("b", Does::Waits(gate.clone()));
-    life(async {
-        let engine =
-            on(data).register(world.chain("trip", &["a", "b"])).start().await.expect("start");
-        engine.start("trip", id("1"), &1).await.expect("started");
-        gate.reached(1).await;
-    });
-    world.heal("b");
-    world.trace();
-}
-
 #[test]
 fn a_resume_by_a_person_is_kept_with_the_saga_and_drives_it_on() {
     let (data, world) = (MemoryRepository::new(), World::default());
-    left(&data, &world);
+    left(&data, &world, world.chain("trip", &["a", "b"]), "1", "b");
     life(async {
         let trip = world.chain("trip", &["a", "b"]);
         let engine = on(&data).register(trip).without_recovery().start().await.expect("start");
@@ -53,7 +39,7 @@ fn a_resume_by_a_person_is_kept_with_the_saga_and_drives_it_on() {
 #[test]
 fn an_engine_that_recovers_a_saga_by_itself_writes_no_order() {
     let (data, world) = (MemoryRepository::new(), World::default());
-    left(&data, &world);
+    left(&data, &world, world.chain("trip", &["a", "b"]), "1", "b");
     life(async {
         let trip = world.chain("trip", &["a", "b"]);
         let engine = on(&data).register(trip).start().await.expect("start");
@@ -106,7 +92,7 @@ fn what_is_over_or_waits_for_a_person_is_not_resumed_and_the_refusal_says_what_t
 #[test]
 fn a_saga_that_was_parked_for_want_of_its_definition_is_resumed_where_that_is() {
     let (data, world) = (MemoryRepository::new(), World::default());
-    left(&data, &world);
+    left(&data, &world, world.chain("trip", &["a", "b"]), "1", "b");
     life(async {
         let engine = on(&data).start().await.expect("start");
         let parked = engine.wait(&id("1")).await.expect("nobody here has its definition");

@@ -11,11 +11,11 @@ mod hooked;
 use std::{sync::Arc, time::Duration};
 
 use compensation::{
-    Engine, Order, Outcome, Saga,
+    Engine, Order, Outcome,
     repository::{ErrorKind, MemoryRepository, Query, Repository},
 };
 use compensation_testing::FaultyRepository;
-use durable::{Does, Gate, World, id, journal, life, on};
+use durable::{Does, Gate, World, id, journal, left, life};
 use hooked::{hooked, settle, until};
 use tokio::time::timeout;
 
@@ -26,24 +26,11 @@ fn order() -> Order {
     Order::new("Ada", "the customer called")
 }
 
-/// A process that dies while `a` of saga `1` waits.
-fn left(data: &MemoryRepository, world: &World, saga: Saga<u32>) {
-    let gate = Gate::new();
-    world.tell("a", Does::Waits(gate.clone()));
-    life(async {
-        let engine = on(data).register(saga).start().await.expect("start");
-        engine.start("trip", id("1"), &1).await.expect("started");
-        gate.reached(1).await;
-    });
-    world.heal("a");
-    world.trace();
-}
-
 #[test]
 fn a_claimed_saga_that_was_driven_to_its_end_before_the_claim_was_answered_is_not_run_again() {
     let (data, world) = (MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a", "b"]);
-    left(&data, &world, trip.clone());
+    left(&data, &world, trip.clone(), "1", "a");
     life(async {
         let (store, hooks) = hooked(data.another_owner());
         hooks.claimed.hold();
@@ -91,7 +78,7 @@ fn an_order_whose_saga_was_driven_and_let_go_before_it_was_acquired_is_carried_o
 fn draining_waits_for_a_claim_that_is_not_answered_yet() {
     let (data, world) = (MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);
-    left(&data, &world, trip.clone());
+    left(&data, &world, trip.clone(), "1", "a");
     life(async {
         let (store, hooks) = hooked(data.another_owner());
         hooks.claimed.hold();
@@ -112,7 +99,7 @@ fn draining_waits_for_a_claim_that_is_not_answered_yet() {
 fn draining_waits_for_a_saga_that_is_being_acquired() {
     let (data, world) = (MemoryRepository::new(), World::default());
     let trip = world.chain("trip", &["a"]);
-    left(&data, &world, trip.clone());
+    left(&data, &world, trip.clone(), "1", "a");
     life(async {
         let (store, hooks) = hooked(data.another_owner());
         hooks.acquired.hold();

@@ -1,7 +1,7 @@
 //! `undo`, `retry`, `skip`, `done` and `abandon`: what a person orders, of one saga. The first four drive the saga on
 //! to its end.
 
-use compensation::{Applied, Edit, EngineError, Order, SagaId, Verb, machine::Phase};
+use compensation::{Applied, Edit, EngineError, Order, OrderError, SagaId, Verb, machine::Phase};
 use serde_json::{Value, value::RawValue};
 
 use super::{Context, drive, many, preview, session::Session};
@@ -230,17 +230,17 @@ fn read_output(
 /// The order with a name under it: an order that nobody gave is worth nothing in a record.
 pub(super) fn signed(order: Ordered) -> Result<Order, Error> {
     let Ordered { reason, by } = order;
-    let reason = reason.unwrap_or_default();
-    if reason.trim().is_empty() {
-        return Err(Error::input("--reason is empty: say why, the record keeps it"));
-    }
-    match by.or_else(user).filter(|by| !by.trim().is_empty()) {
-        Some(by) => {
-            let order = Order::new(by, reason);
-            order.check().map_err(EngineError::from)?;
-            Ok(order)
+    let by = by.or_else(user).unwrap_or_default();
+    let order = Order::new(by, reason.unwrap_or_default());
+    match order.check() {
+        Ok(()) => Ok(order),
+        Err(OrderError::NoReason) => {
+            Err(Error::input("--reason is empty: say why, the record keeps it"))
         }
-        None => Err(Error::input("nobody knows who orders this: say --by NAME, or set USER")),
+        Err(OrderError::NoName) => {
+            Err(Error::input("nobody knows who orders this: say --by NAME, or set USER"))
+        }
+        Err(error) => Err(EngineError::from(error).into()),
     }
 }
 

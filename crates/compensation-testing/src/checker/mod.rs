@@ -1,10 +1,10 @@
 //! The checker: runs a saga of yours under every failure that it knows, and looks whether what you promise
 //! still holds.
 //!
-//! Each run follows a *schedule* of faults, on the real engine with a virtual clock, and a store in memory or another: calls
-//! that fail before or after their effect, are cut off, slow, late, doubled, or panic; a process that dies at a
-//! write and a new one that takes over; a store that fails; an operator who interferes. All schedules within a
-//! [`Bound`] are played, then some drawn by lot. The same check plays the same schedules each time.
+//! Each run follows a *schedule* of faults, on the real engine with a virtual clock, and a store in memory or
+//! another: calls that fail before or after their effect, are cut off, slow, late, doubled, or panic; a process that
+//! dies at a write and a new one that takes over; a store that fails; an operator who interferes. All schedules
+//! within a [`Bound`] are played, then some drawn by lot. The same check plays the same schedules each time.
 //!
 //! `docs/testing.md` in the repository leads from an empty test to a bug that is found and mended.
 //!

@@ -18,7 +18,8 @@ use crate::{
     repository::{Query, StoredSaga},
 };
 
-/// Most sagas that one selection finds. Each is held as a few short texts, the records of eight sagas at a time beside them.
+/// Most sagas that one selection finds. Each is held as a few short texts, the records of eight sagas at a time beside
+/// them.
 pub const MAX_SELECTED: usize = 10_000;
 
 /// Sagas looked up in one go.

@@ -89,11 +89,9 @@ impl Machine {
 
     /// What stands against an order that is refused.
     pub(super) fn cause(&self, change: Change) -> Cause {
-        let phase = change.step().and_then(|step| self.steps.get(usize::from(step)));
-        let undo_parked = phase.is_some_and(|step| matches!(step.phase, Phase::UndoParked(_)));
-        let has_undo = change.step().is_some_and(|step| {
-            self.graph.steps.get(usize::from(step)).is_some_and(|step| step.undo)
-        });
+        let step = change.step().filter(|&step| usize::from(step) < self.steps.len());
+        let undo_parked = step.is_some_and(|step| matches!(self.phase(step), Phase::UndoParked(_)));
+        let has_undo = step.is_some_and(|step| self.graph.step(step).undo);
         match change {
             _ if self.abandoned => Cause::GivenUp,
             Change::CancelRequested if self.committed => Cause::PastPivot,

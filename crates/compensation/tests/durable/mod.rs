@@ -160,6 +160,19 @@ pub(crate) fn on(data: &MemoryRepository) -> EngineBuilder {
     Engine::open(data.another_owner())
 }
 
+/// A process that dies while step `at` of that saga waits in its first attempt. The next one finds it mended.
+pub(crate) fn left(data: &MemoryRepository, world: &World, trip: Saga<u32>, saga: &str, at: &str) {
+    let gate = Gate::new();
+    world.tell(at, Does::Waits(gate.clone()));
+    life(async {
+        let engine = on(data).register(trip).start().await.expect("start");
+        engine.start("trip", id(saga), &1).await.expect("started");
+        gate.reached(1).await;
+    });
+    world.heal(at);
+    world.trace();
+}
+
 /// The bodies of a saga's journal.
 pub(crate) async fn journal(data: &MemoryRepository, saga: &str) -> Vec<String> {
     let stored = data.load(&id(saga)).await.expect("a store").expect("a saga");

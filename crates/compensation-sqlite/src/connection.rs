@@ -6,7 +6,7 @@ use std::{
 };
 
 use compensation::repository::{ErrorKind, RepositoryError};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::{error::classify, options::SqliteOptions};
 
@@ -75,7 +75,15 @@ fn connect(
     let connection = opened.map_err(failed)?;
     connection.busy_timeout(options.busy_timeout).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(64);
+    plan_once(&connection).map_err(failed)?;
     Ok(connection)
+}
+
+/// Keeps SQLite from looking at the values in a statement when it plans it. Else, as long as there are partial indexes,
+/// a prepared statement is parsed and planned again for each other value. (<https://sqlite.org/c3ref/c_dbconfig_defensive.html>,
+/// "SQLITE_DBCONFIG_ENABLE_QPSG".)
+pub(crate) fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// The connection that writes. `create`: only when the store is first opened; later a file that has
@@ -173,4 +181,31 @@ fn gone(path: &Path) -> RepositoryError {
             path.display()
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::rows::SUMMARY;
+
+    #[test]
+    fn a_prepared_statement_is_planned_once_whatever_its_values_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("sagas.db");
+        let options = SqliteOptions::default();
+        let writer = writer(&path, &options, true).expect("a store");
+        let reader = reader(&path, &options).expect("a reader");
+        let find = format!("SELECT {SUMMARY} WHERE saga.key = ?1");
+        let own = "UPDATE saga SET owner = NULL WHERE key = ?1 AND status < 2";
+        for (connection, statement) in [(&reader, find.as_str()), (&writer, own)] {
+            let mut prepared = connection.prepare(statement).expect("a statement");
+            for key in 1..=5 {
+                prepared.raw_bind_parameter(1, key).expect("a value");
+                while prepared.raw_query().next().expect("rows").is_some() {}
+            }
+            assert_eq!(prepared.get_status(StatementStatus::RePrepare), 0, "{statement}");
+        }
+    }
 }

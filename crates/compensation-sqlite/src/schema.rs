@@ -206,5 +206,6 @@ fn make(connection: &mut Connection, path: &Path) -> Result<(), RepositoryError>
 #[cfg(test)]
 #[allow(clippy::expect_used, reason = "that is how a test fails")]
 pub(crate) fn tables(connection: &mut Connection) {
+    crate::connection::plan_once(connection).expect("a setting");
     make(connection, Path::new("test")).expect("tables");
 }

@@ -94,7 +94,7 @@ fn history(saga: &StoredSaga) -> Result<History, EngineError> {
         events.push(happening(at, change, &event, &names, &mut counts));
     }
     let half_done_since = half_done(&report, &machine, &effects);
-    let (summary, mask) = (saga.summary.clone(), Mask::of(saga));
+    let (summary, mask) = (saga.summary.clone(), Mask::by(report.plan(), saga));
     let input = saga.input.clone();
     Ok(History { summary, report, half_done_since, events, input, undos, mask })
 }

@@ -37,7 +37,12 @@ impl Mask {
     /// its plan says, if that can be read.
     #[must_use]
     pub fn of(saga: &StoredSaga) -> Self {
-        let Ok(plan) = serde_json::from_str::<Plan>(&saga.plan) else { return Self::default() };
+        let plan = serde_json::from_str(&saga.plan);
+        plan.map(|plan| Self::by(&plan, saga)).unwrap_or_default()
+    }
+
+    /// The same where its plan has been read.
+    pub(super) fn by(plan: &Plan, saga: &StoredSaga) -> Self {
         let secret = plan.steps.iter().filter(|step| step.secret);
         let mut mask = Self {
             inputs: plan.secret_inputs.clone(),
@@ -49,7 +54,7 @@ impl Mask {
         }
         mask.learn_input(&saga.input);
         for entry in &saga.journal {
-            mask.learn(entry, &plan);
+            mask.learn(entry, plan);
         }
         mask.sort();
         mask

@@ -108,7 +108,7 @@ pub(super) fn preview(saga: &StoredSaga, told: &Told) -> Result<Preview, Illegal
         kept: kept.collect(),
         parked: machine.parked().map(|(step, park)| (name(step), park)).collect(),
         ends: machine.status(),
-        mask: Mask::of(saga),
+        mask: Mask::by(&told.plan, saga),
     })
 }
 

@@ -165,10 +165,14 @@ impl<'a> Looked<'a> {
     pub(super) fn at(saga: &'a StoredSaga, hide: &impl Fn(&mut Mask, &Plan)) -> Self {
         let told = record::read(saga).map_err(|unreadable| unreadable.to_string());
         let told = told.and_then(|told| record::agrees(saga, &told).map(|()| told));
-        let mut mask = Mask::of(saga);
-        if let Ok(told) = &told {
-            hide(&mut mask, &told.plan);
-        }
+        let mask = match &told {
+            Ok(told) => {
+                let mut mask = Mask::by(&told.plan, saga);
+                hide(&mut mask, &told.plan);
+                mask
+            }
+            Err(_) => Mask::of(saga),
+        };
         Self { saga, told, mask }
     }
 

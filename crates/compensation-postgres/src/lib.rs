@@ -87,6 +87,7 @@ pub struct PostgresRepository {
     post: Post,
     writer: Writer,
     readers: Arc<Readers>,
+    plans: Arc<Plans>,
 }
 
 impl PostgresRepository {
@@ -126,8 +127,8 @@ impl PostgresRepository {
         )?;
         let (opened, create) = (target.clone(), options.create);
         writer.aside(async move { open(&opened, create).await }).await?;
-        let readers = Readers::new(target.pool(options.readers)?, target.place(), plans);
-        Ok(Self { target, post, writer, readers: Arc::new(readers) })
+        let readers = Readers::new(target.pool(options.readers)?, target.place(), plans.clone());
+        Ok(Self { target, post, writer, readers: Arc::new(readers), plans })
     }
 
     /// Where it is, without the password: `postgres://USER@HOST:PORT/DATABASE`.

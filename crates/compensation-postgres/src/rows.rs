@@ -152,6 +152,13 @@ fn stored(row: &Row) -> Result<(i32, StoredSaga), Error> {
     Ok((plan, StoredSaga { key, summary, plan: "".into(), input, journal }))
 }
 
+const FIND_PLAN: &str =
+    "SELECT id FROM plan WHERE name = $1 AND digest = sha256(convert_to($2, 'UTF8'))";
+
+const ADD_PLAN: &str =
+    "INSERT INTO plan (name, digest, body) VALUES ($1, sha256(convert_to($2, 'UTF8')), $2)
+    ON CONFLICT (name, digest) DO NOTHING RETURNING id";
+
 /// A plan's number, and the name that goes with it.
 type Known = (Arc<str>, i32);
 
@@ -210,7 +217,7 @@ impl Plans {
         name: &Arc<str>,
         text: &Arc<str>,
     ) -> Result<i32, Error> {
-        let id = store_plan(client, "", name, text).await?;
+        let id = store_plan(client, name, text).await?;
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.len() >= PLANS {
             ids.clear();
@@ -220,23 +227,10 @@ impl Plans {
     }
 }
 
-/// The number of a plan; `schema` goes before the table's name.
-pub(crate) async fn store_plan(
-    client: &impl tokio_postgres::GenericClient,
-    schema: &str,
-    name: &str,
-    plan: &str,
-) -> Result<i32, Error> {
+async fn store_plan(client: &Client, name: &str, plan: &str) -> Result<i32, Error> {
     let (name, plan) = (text(name), text(plan));
-    let find = format!(
-        "SELECT id FROM {schema}plan WHERE name = $1 AND digest = sha256(convert_to($2, 'UTF8'))"
-    );
-    let add = format!(
-        "INSERT INTO {schema}plan (name, digest, body) VALUES ($1, sha256(convert_to($2, 'UTF8')), $2)
-         ON CONFLICT (name, digest) DO NOTHING RETURNING id"
-    );
     loop {
-        for sql in [&find, &add] {
+        for sql in [FIND_PLAN, ADD_PLAN] {
             if let Some(row) = client.query_opt(sql, &[&name, &plan]).await? {
                 return row.try_get(0);
             }

@@ -1,13 +1,16 @@
 //! Starting a saga in a transaction of the caller's.
 
+use std::sync::Arc;
+
 use compensation::repository::{Created, ErrorKind, NewSaga, RepositoryError, SagaKey};
 use tokio_postgres::Transaction;
 
 use crate::{
     PostgresRepository,
     error::classify,
-    rows::{code, store_plan, text},
+    rows::{code, text},
     session::channel,
+    writer::Work,
 };
 
 impl PostgresRepository {
@@ -53,8 +56,7 @@ impl PostgresRepository {
         }
         let failed = |error| classify("start a saga in", self.place(), error);
         let schema = format!("\"{}\".", self.schema());
-        let plan =
-            store_plan(transaction, &schema, &saga.name, &saga.plan).await.map_err(failed)?;
+        let plan = self.plan(&saga.name, &saga.plan).await?;
         let put = format!(
             "WITH new AS (
                 INSERT INTO {schema}saga (id, plan, status, created, updated, reason, input, start)
@@ -84,5 +86,14 @@ impl PostgresRepository {
             Some(row) => Created::New(SagaKey(row.try_get(0).map_err(failed)?)),
             None => Created::Existing,
         })
+    }
+
+    /// The number of a plan. The store's own session stores a new one, and at once: in the caller's transaction every
+    /// other process with sagas of that plan would wait for its end.
+    async fn plan(&self, name: &Arc<str>, plan: &Arc<str>) -> Result<i32, RepositoryError> {
+        match self.plans.id(name, plan) {
+            Some(known) => Ok(known),
+            None => self.writer.ask(|to| Work::Plan(name.clone(), plan.clone(), to)).await,
+        }
     }
 }

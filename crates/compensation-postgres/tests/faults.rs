@@ -368,3 +368,26 @@ async fn what_may_pass_on_the_server_is_not_taken_for_a_refusal_for_good() {
         store.append(entry(key, 1)).await.expect("still its own");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_locked_out_for_a_while_delays_its_writes_and_loses_none() {
+    let server = Server::start(Syncs::No).unwrap_or_else(|why| panic!("{why}"));
+    let client = connect(&server.url(SUPERUSER, "postgres")).await.expect("a connection");
+    let role =
+        "CREATE ROLE app LOGIN; GRANT CREATE ON DATABASE postgres TO app; GRANT pg_monitor TO app";
+    client.batch_execute(role).await.expect("a role");
+    let options = PostgresOptions::new().schema("sagas");
+    let store = options.open(&server.url("app", "postgres")).await.expect("a store");
+    let key = created(&store, "a").await;
+    client.batch_execute("ALTER ROLE app NOLOGIN").await.expect("a lock");
+    cut(&client, "sagas").await;
+    // The first error may still be of the connection that was cut.
+    let mut told = String::new();
+    while !told.contains("refuses the role or its password") {
+        let error = store.append(entry(key, 1)).await.expect_err("an error");
+        assert_eq!(error.kind(), ErrorKind::Temporary, "{error}");
+        told = error.to_string();
+    }
+    client.batch_execute("ALTER ROLE app LOGIN").await.expect("an end");
+    until_it_passes(async || store.append(entry(key, 1)).await).await.expect("still its own");
+}

@@ -11,7 +11,7 @@ use base::{
 use compensation::{
     Engine, Outcome,
     barrier::{Act, Undo},
-    repository::{Created, Repository as _},
+    repository::{Created, ErrorKind, Repository as _},
 };
 use compensation_postgres::Barrier;
 use tokio_postgres::Client;
@@ -65,6 +65,42 @@ async fn a_saga_that_starts_in_a_transaction_is_taken_up_at_once() {
     }
     engine.drain().await;
     check(&store, &client, base.schema(), 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_transaction_that_starts_a_saga_of_a_new_plan_keeps_nobody_else_waiting() {
+    let base = Base::new();
+    let mut client = connect(&base.url()).await.expect("a connection");
+    make_effects(&client, base.schema()).await;
+    let store = base.options().open(&base.url()).await.expect("a store");
+    let saga = trip(&Shop::new(&base.url(), base.schema()));
+    let open = client.transaction().await.expect("a transaction");
+    store.start_in(&open, saga.prepare(id(1), &1).expect("a saga")).await.expect("a start");
+    let engine = Engine::open(base.options().open(&base.url()).await.expect("a store"));
+    let engine = engine.register(saga).start().await.expect("an engine");
+    assert!(matches!(engine.run("trip", id(2), &1).await, Ok(Outcome::Completed(_))));
+    open.rollback().await.expect("an end");
+    engine.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_transaction_that_starts_the_same_saga_keeps_only_that_one_waiting() {
+    let base = Base::new();
+    let mut client = connect(&base.url()).await.expect("a connection");
+    let store = base.options().open(&base.url()).await.expect("a store");
+    let saga = trip(&Shop::new(&base.url(), base.schema()));
+    let prepared = |number| saga.prepare(id(number), &1).expect("a saga");
+    let open = client.transaction().await.expect("a transaction");
+    store.start_in(&open, prepared(1)).await.expect("a start");
+    let (first, same, other) = tokio::join!(
+        store.create(prepared(0)),
+        store.create(prepared(1)),
+        store.create(prepared(2))
+    );
+    assert!(matches!((first, other), (Ok(Created::New(_)), Ok(Created::New(_)))));
+    assert_eq!(same.expect_err("a wait").kind(), ErrorKind::Temporary);
+    open.commit().await.expect("an end");
+    assert_eq!(store.create(prepared(1)).await.expect("an answer"), Created::Existing);
 }
 
 async fn barrier(base: &Base) -> (Barrier, Client, Client) {

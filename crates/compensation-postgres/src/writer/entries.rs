@@ -1,13 +1,13 @@
 //! Writing to sagas: their start, each further entry, and letting them go. Many share one statement.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, iter, sync::Arc};
 
 use compensation::{
     Status,
     repository::{Append, Created, ErrorKind, RepositoryError, SagaKey},
 };
 
-use super::{Desk, Failed, Pen, ledger::Held, sheet::Sheet, work::Work};
+use super::{Cause, Desk, Failed, Pen, Refused, ledger::Held, sheet::Sheet, work::Work};
 use crate::{
     rows::{code, text},
     session::not_owner,
@@ -47,7 +47,8 @@ impl Desk {
         }
     }
 
-    async fn write_once(&mut self, mut batch: Vec<Work>) {
+    /// Returns why it was refused, if it was.
+    async fn write_once(&mut self, mut batch: Vec<Work>) -> Option<Cause> {
         // In one order everywhere, so that two processes that start the same sagas do not wait for one another.
         batch.sort_by(|one, other| started(one).cmp(&started(other)));
         let written = self.try_to(async |mut pen| pen.write(&batch).await).await;
@@ -56,17 +57,39 @@ impl Desk {
                 for (work, answer) in batch.into_iter().zip(answers) {
                     reply(work, answer);
                 }
+                None
             }
             // One write's data must not fail its neighbours.
-            Err(refused) if refused.about_data && batch.len() > 1 => {
+            Err(refused) if refused.cause == Cause::Data && batch.len() > 1 => {
                 for work in batch {
                     Box::pin(self.write_once(vec![work])).await;
                 }
+                None
+            }
+            Err(refused) if refused.cause == Cause::Lock && batch.len() > 1 => {
+                self.write_apart(batch, &refused).await;
+                None
             }
             Err(refused) => {
                 for work in batch {
                     work.refuse(refused.again());
                 }
+                Some(refused.cause)
+            }
+        }
+    }
+
+    /// Somebody's open transaction has started a saga of this batch, and keeps its neighbours waiting: first what starts
+    /// none, then each start by itself. Where a second one waits as well, it is the tables that are locked.
+    async fn write_apart(&mut self, batch: Vec<Work>, refused: &Refused) {
+        let (starts, others): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|work| started(work).is_some());
+        let mut left = 2;
+        for part in iter::once(others).chain(starts.into_iter().map(|work| vec![work])) {
+            if left == 0 {
+                part.into_iter().for_each(|work| work.refuse(refused.again()));
+            } else if Box::pin(self.write_once(part)).await == Some(Cause::Lock) {
+                left -= 1;
             }
         }
     }
@@ -163,7 +186,7 @@ impl Pen<'_> {
         Ok(answers)
     }
 
-    async fn plan(&mut self, name: &Arc<str>, plan: &Arc<str>) -> Result<i32, Failed> {
+    pub(super) async fn plan(&mut self, name: &Arc<str>, plan: &Arc<str>) -> Result<i32, Failed> {
         match self.plans.id(name, plan) {
             Some(known) => Ok(known),
             None => Ok(self.plans.store(&self.session.client, name, plan).await?),

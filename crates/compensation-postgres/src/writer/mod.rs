@@ -16,11 +16,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use compensation::repository::{ErrorKind, Head, RepositoryError, SagaKey};
 use tokio::sync::oneshot;
-use tokio_postgres::Error;
+use tokio_postgres::{Error, error::SqlState};
 
 use crate::{
     connection::Target,
-    error::{again, classify, collided, poisons},
+    error::{again, classify, collided, is_about_data, poisons},
     office,
     rows::{self, Plans},
     session::{Post, Session},
@@ -162,7 +162,10 @@ impl Desk {
         let failed = |error| classify("write to", self.target.place(), error);
         if self.session.as_ref().is_none_or(Session::is_closed) {
             self.session = None;
-            let mut session = Session::open(&self.target, &self.post).await?;
+            // As the store was opened, the server let it in. Whoever has changed a password or a role since, or restores
+            // the database, may not be done: sagas wait for it as they wait for a server that is away.
+            let opened = Session::open(&self.target, &self.post).await;
+            let mut session = opened.map_err(|error| error.as_kind(ErrorKind::Temporary))?;
             if let Some(owner) = self.owner {
                 if session.rejoin(owner).await.map_err(failed)? {
                     read_back(&mut session, owner, &mut self.ledger).await.map_err(failed)?;
@@ -214,9 +217,9 @@ impl Desk {
                     if poisons(&error) {
                         self.session = None;
                     }
-                    let about_data = crate::error::is_about_data(&error);
+                    let cause = Cause::of(&error);
                     let error = classify("write to", self.target.place(), error);
-                    return Err(Refused { error, about_data });
+                    return Err(Refused { error, cause });
                 }
             }
             left -= 1;
@@ -226,6 +229,9 @@ impl Desk {
     /// Does a piece of work that shares nothing. Returns the sagas that were taken for somebody who has gone.
     async fn perform(&mut self, work: Work) -> Vec<SagaKey> {
         match work {
+            Work::Plan(name, text, to) => {
+                let _ = to.send(self.told(async |mut pen| pen.plan(&name, &text).await).await);
+            }
             Work::Recover(to) => {
                 let _ = to.send(self.told(async |mut pen| pen.recover().await).await);
             }
@@ -294,13 +300,32 @@ async fn read_back(session: &mut Session, owner: i32, ledger: &mut Ledger) -> Re
 /// Why work was refused.
 struct Refused {
     error: RepositoryError,
-    /// Whether for something in the data of one piece of work.
-    about_data: bool,
+    cause: Cause,
+}
+
+/// What work was refused for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Something in the data of one piece of work.
+    Data,
+    /// Somebody holds a lock for long: another one's open transaction has started the same saga, or changes tables.
+    Lock,
+    Other,
+}
+
+impl Cause {
+    fn of(error: &Error) -> Self {
+        match error.code() {
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => Self::Lock,
+            _ if is_about_data(error) => Self::Data,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl From<RepositoryError> for Refused {
     fn from(error: RepositoryError) -> Self {
-        Self { error, about_data: false }
+        Self { error, cause: Cause::Other }
     }
 }
 

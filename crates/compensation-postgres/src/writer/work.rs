@@ -1,5 +1,7 @@
 //! A piece of work for the store's thread, and the answer that is given once it is durable.
 
+use std::sync::Arc;
+
 use compensation::{
     SagaId, Timestamp,
     repository::{
@@ -13,6 +15,8 @@ pub(crate) type Answer<T> = oneshot::Sender<Result<T, RepositoryError>>;
 
 /// One call of the repository, with whoever waits for it.
 pub(crate) enum Work {
+    /// Stores a plan, by its name and text. Its number.
+    Plan(Arc<str>, Arc<str>, Answer<i32>),
     Create(NewSaga, Answer<Created>),
     Append(Append, Answer<()>),
     Park(SagaKey, String, Answer<()>),
@@ -38,6 +42,7 @@ impl Work {
     pub(super) fn refuse(self, error: RepositoryError) {
         // Whoever asked may have gone.
         match self {
+            Self::Plan(_, _, to) => drop(to.send(Err(error))),
             Self::Create(_, to) => drop(to.send(Err(error))),
             Self::Append(_, to)
             | Self::Park(_, _, to)

@@ -45,6 +45,13 @@ impl RepositoryError {
         self
     }
 
+    /// The same of another kind, where the store knows more of it than whoever made it.
+    #[must_use]
+    pub fn as_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// What the caller may do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -65,7 +65,8 @@ impl PostgresOptions {
         self
     }
 
-    /// Most writes that share one statement and its sync; 0 counts as 1. Default: 256.
+    /// Most writes that share one statement and its sync; 0 counts as 1. Default: 256. Beyond 16 MiB of inputs and
+    /// journal entries they share none.
     pub fn max_batch(mut self, writes: usize) -> Self {
         self.max_batch = writes.max(1);
         self

@@ -1,13 +1,15 @@
 //! Writing to sagas: their start, each further entry, and letting them go. Many share one statement.
 
-use std::{collections::HashSet, iter, sync::Arc};
+use std::{iter, sync::Arc};
 
 use compensation::{
     Status,
     repository::{Append, Created, ErrorKind, RepositoryError, SagaKey},
 };
 
-use super::{Cause, Desk, Failed, Pen, Refused, ledger::Held, sheet::Sheet, work::Work};
+use super::{
+    Cause, Desk, Failed, Pen, Refused, batch::share, ledger::Held, sheet::Sheet, work::Work,
+};
 use crate::{
     rows::{code, text},
     session::not_owner,
@@ -30,18 +32,8 @@ enum Verdict {
 impl Desk {
     /// Writes a batch, and answers everybody in it.
     pub(super) async fn write(&mut self, mut batch: Vec<Work>) {
-        // Whoever writes two entries of one saga at once waits for the second.
         while !batch.is_empty() {
-            let mut seen = HashSet::new();
-            let (now, later): (Vec<_>, Vec<_>) = batch.into_iter().partition(|work| match work {
-                Work::Append(Append { key, .. }, _) | Work::Park(key, ..) => seen.insert(key.0),
-                Work::Release(keys, _) => {
-                    let fresh = keys.iter().all(|key| !seen.contains(&key.0));
-                    seen.extend(keys.iter().map(|key| key.0));
-                    fresh
-                }
-                _ => true,
-            });
+            let (now, later) = share(batch);
             batch = later;
             self.write_once(now).await;
         }

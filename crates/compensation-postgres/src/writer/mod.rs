@@ -5,6 +5,7 @@
 //! been found dead since. The next connection finds out both before anything more is written: it goes on as the
 //! same owner if nobody has buried it, and as another one, that owns nothing, if somebody has.
 
+mod batch;
 mod entries;
 mod ledger;
 mod mail;

@@ -50,7 +50,7 @@ pub(crate) fn measure(plan: &Plan) -> Table {
     table
 }
 
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 14] = [
     ("overview", "/"),
     ("list, first page", "/list"),
     ("list, oldest first", "/list?oldest=yes"),
@@ -65,6 +65,9 @@ const PAGES: [(&str, &str); 11] = [
     ("list, a text that nobody has", "/list?text=nobody-has-this"),
     ("saga", "/saga?id=stuck-7"),
     ("preview of a retry", "/order?id=stuck-7&verb=retry&step=car"),
+    ("order to many, all stuck ones", "/many?verb=retry&status=stuck"),
+    ("order to many, parked at a step", "/many?verb=skip&step=car"),
+    ("order to many, a rare definition", "/many?verb=abandon&name=rare"),
 ];
 
 struct Console {

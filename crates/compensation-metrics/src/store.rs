@@ -109,6 +109,10 @@ impl Repository for Timed {
         self.time("load", self.inner.load(id))
     }
 
+    fn load_all(&self, ids: Vec<SagaId>) -> Pending<'_, Vec<StoredSaga>> {
+        self.time("load_all", self.inner.load_all(ids))
+    }
+
     fn list(&self, query: Query) -> Pending<'_, Page> {
         self.time("list", self.inner.list(query))
     }

@@ -195,7 +195,12 @@ impl Repository for PostgresRepository {
     }
 
     fn load(&self, id: &SagaId) -> Pending<'_, Option<StoredSaga>> {
-        self.read(Load(id.clone()))
+        let found = self.load_all(vec![id.clone()]);
+        Box::pin(async move { Ok(found.await?.into_iter().next()) })
+    }
+
+    fn load_all(&self, ids: Vec<SagaId>) -> Pending<'_, Vec<StoredSaga>> {
+        self.read(Load(ids))
     }
 
     fn list(&self, query: Query) -> Pending<'_, Page> {

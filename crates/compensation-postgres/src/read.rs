@@ -67,16 +67,17 @@ pub(crate) trait Ask: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Found, Error>> + Send;
 }
 
-/// A saga.
-pub(crate) struct Load(pub(crate) SagaId);
+/// Sagas by their ids, in that order.
+pub(crate) struct Load(pub(crate) Vec<SagaId>);
 
 impl Ask for Load {
-    type Found = Option<StoredSaga>;
+    type Found = Vec<StoredSaga>;
 
     async fn ask(&self, client: &Object, plans: &Plans) -> Result<Self::Found, Error> {
         let find = client.prepare_cached(rows::BY_ID).await?;
-        let found = client.query(&find, &[&self.0.as_str()]).await?;
-        Ok(plans.sagas(client, &found).await?.into_iter().next())
+        let ids: Vec<&str> = self.0.iter().map(SagaId::as_str).collect();
+        let found = client.query(&find, &[&ids]).await?;
+        plans.sagas(client, &found).await
     }
 }
 

@@ -106,13 +106,15 @@ pub(crate) const BY_KEY: &str = concat!(
     " FROM saga LEFT JOIN plan ON plan.id = saga.plan WHERE saga.key = ANY ($1) ORDER BY saga.key"
 );
 
-/// A saga by its id.
+/// Sagas by their ids, in that order.
 pub(crate) const BY_ID: &str = concat!(
     "WITH ",
     alive!(),
     "SELECT ",
     stored_columns!(),
-    " FROM saga LEFT JOIN plan ON plan.id = saga.plan WHERE saga.id = $1"
+    " FROM unnest($1::text[]) WITH ORDINALITY AS wanted (id, place)
+        JOIN saga ON saga.id = wanted.id COLLATE \"C\" LEFT JOIN plan ON plan.id = saga.plan
+    ORDER BY wanted.place"
 );
 
 pub(crate) fn summary(row: &Row) -> Result<(SagaKey, Summary), Error> {

@@ -160,6 +160,10 @@ impl Repository for SqliteRepository {
         Box::pin(self.readers.load(id))
     }
 
+    fn load_all(&self, ids: Vec<SagaId>) -> Pending<'_, Vec<StoredSaga>> {
+        Box::pin(self.readers.load_all(ids))
+    }
+
     fn list(&self, query: Query) -> Pending<'_, Page> {
         Box::pin(self.readers.list(query))
     }

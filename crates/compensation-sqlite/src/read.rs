@@ -79,10 +79,22 @@ impl Readers {
         self: &Arc<Self>,
         id: SagaId,
     ) -> Result<Option<StoredSaga>, RepositoryError> {
+        self.load_all(vec![id]).await.map(|found| found.into_iter().next())
+    }
+
+    pub(crate) async fn load_all(
+        self: &Arc<Self>,
+        ids: Vec<SagaId>,
+    ) -> Result<Vec<StoredSaga>, RepositoryError> {
         self.read(move |connection, readers| {
-            let Some(key) = rows::key(connection, &id)? else { return Ok(None) };
             let mut alive = readers.alive();
-            rows::stored(connection, key, &mut alive, rows::plan_text)
+            let mut sagas = Vec::with_capacity(ids.len());
+            for id in ids {
+                if let Some(key) = rows::key(connection, &id)? {
+                    sagas.extend(rows::stored(connection, key, &mut alive, rows::plan_text)?);
+                }
+            }
+            Ok(sagas)
         })
         .await
     }

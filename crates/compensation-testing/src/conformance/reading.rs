@@ -10,6 +10,7 @@ use crate::suite::tests;
 
 tests![
     what_is_not_there_is_not_loaded,
+    sagas_that_are_loaded_together_come_as_they_were_asked_for,
     a_listing_is_newest_first,
     a_listing_comes_in_pages_without_overlap,
     a_listing_can_be_limited_to_some_statuses,
@@ -32,6 +33,23 @@ async fn ids(kit: &Kit, query: Query) -> Vec<String> {
 async fn what_is_not_there_is_not_loaded(kit: Kit) {
     kit.create("a").await;
     assert!(kit.store.load(&id("b")).await.expect("a load").is_none());
+}
+
+async fn sagas_that_are_loaded_together_come_as_they_were_asked_for(kit: Kit) {
+    for text in ["a", "b", "c"] {
+        let key = kit.create(text).await;
+        kit.store.append(append(key, 1, Status::Completed)).await.expect("an entry");
+    }
+    let ids = ["c", "nobody", "a", "b"].map(id).to_vec();
+    let found = kit.store.load_all(ids).await.expect("a load");
+    let alone = async |text| kit.store.load(&id(text)).await.expect("a load").expect("a saga");
+    for (together, text) in found.iter().zip(["c", "a", "b"]) {
+        let alone = alone(text).await;
+        assert_eq!((&together.summary, &together.journal), (&alone.summary, &alone.journal));
+        assert_eq!((&together.plan, &together.input), (&alone.plan, &alone.input));
+    }
+    assert_eq!(found.len(), 3);
+    assert!(kit.store.load_all(Vec::new()).await.expect("a load").is_empty());
 }
 
 async fn a_listing_is_newest_first(kit: Kit) {

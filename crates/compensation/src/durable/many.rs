@@ -1,7 +1,5 @@
 //! Orders to many sagas: first what they would be given to, and what each would do; then given to each by itself.
 
-use std::collections::VecDeque;
-
 use tokio::task::JoinHandle;
 
 use super::{
@@ -15,18 +13,18 @@ use crate::{
     id::SagaId,
     outcome::{Applied, Order},
     plan::Plan,
-    repository::{Query, StoredSaga},
+    repository::{Query, StoredSaga, Summary},
 };
 
-/// Most sagas that one selection finds. Each is held as a few short texts, the records of eight sagas at a time beside
-/// them.
+/// Most sagas that one selection finds. Each is held as a few short texts, the records of a few dozen sagas at a time
+/// beside them.
 pub const MAX_SELECTED: usize = 10_000;
 
 /// Sagas looked up in one go.
 const PAGE: usize = 500;
 
-/// Sagas that are read ahead of the one that is looked into.
-const AHEAD: usize = 8;
+/// Sagas that are read in one go, while those before them are looked into.
+const TOGETHER: usize = 32;
 
 /// Which sagas an order is for, and which of their steps. The default finds all that it could be meant for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,37 +112,35 @@ impl Engine {
             query.status = waits.may_be_for();
         }
         query.limit = PAGE.min(limit.saturating_add(1));
-        let looks = if selection.looks == 0 { usize::MAX } else { selection.looks };
-        let (mut targets, mut looked) = (Targets::default(), 0);
+        let mut left = if selection.looks == 0 { usize::MAX } else { selection.looks };
+        let mut targets = Targets::default();
         loop {
             let page = self.list(query.clone()).await?;
-            let mut sagas = page.sagas.into_iter();
-            let mut ahead = VecDeque::with_capacity(AHEAD);
-            loop {
-                while ahead.len() < AHEAD && looked < looks {
-                    let Some(summary) = sagas.next() else { break };
-                    looked += 1;
-                    if selection.unchanged_since.is_none_or(|since| summary.updated <= since) {
-                        ahead.push_back(self.fetch(summary.id));
-                    }
-                }
-                let Some(fetched) = ahead.pop_front() else { break };
+            let is_cut = page.sagas.len() > left;
+            let looked = page.sagas.into_iter().take(left);
+            left = left.saturating_sub(looked.len());
+            let still =
+                |saga: &Summary| selection.unchanged_since.is_none_or(|at| saga.updated <= at);
+            let ids: Vec<SagaId> = looked.filter(still).map(|saga| saga.id).collect();
+            let mut parts = ids.chunks(TOGETHER).map(|ids| self.fetch(ids.to_vec()));
+            let mut ahead = parts.next();
+            while let Some(fetched) = ahead {
+                ahead = parts.next();
                 // One that went meanwhile is nothing.
-                let Some(saga) = fetched.await.unwrap_or(Err(EngineError::Closing))? else {
-                    continue;
-                };
-                let found = found_in(verb, selection.step.as_deref(), &saga, &hide);
-                if found.is_empty() {
-                    continue;
+                for saga in fetched.await.unwrap_or(Err(EngineError::Closing))? {
+                    let found = found_in(verb, selection.step.as_deref(), &saga, &hide);
+                    if found.is_empty() {
+                        continue;
+                    }
+                    if targets.sagas == limit {
+                        targets.more = true;
+                        return Ok(targets);
+                    }
+                    targets.sagas += 1;
+                    targets.list.extend(found);
                 }
-                if targets.sagas == limit {
-                    targets.more = true;
-                    return Ok(targets);
-                }
-                targets.sagas += 1;
-                targets.list.extend(found);
             }
-            if sagas.next().is_some() {
+            if is_cut {
                 targets.more = true;
                 return Ok(targets);
             }
@@ -229,10 +225,10 @@ impl Engine {
         given
     }
 
-    /// Reads a saga beside whatever else is done.
-    fn fetch(&self, id: SagaId) -> JoinHandle<Result<Option<StoredSaga>, EngineError>> {
+    /// Reads sagas beside whatever else is done.
+    fn fetch(&self, ids: Vec<SagaId>) -> JoinHandle<Result<Vec<StoredSaga>, EngineError>> {
         let inner = self.inner().clone();
         let runtime = inner.runtime.clone();
-        runtime.spawn(async move { Ok(inner.desk.repository.load(&id).await?) })
+        runtime.spawn(async move { Ok(inner.desk.repository.load_all(ids).await?) })
     }
 }

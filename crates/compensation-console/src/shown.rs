@@ -69,13 +69,16 @@ pub(crate) struct Unreadable {
 /// that can't be judged is not shown.
 pub(crate) async fn list(state: &State, query: Query) -> Result<Page, EngineError> {
     let mut page = state.engine.list(query).await?;
+    let with_reason = page.sagas.iter().filter(|saga| saga.head.reason.is_some());
+    let ids = with_reason.map(|saga| saga.id.clone()).collect();
+    let histories = state.engine.histories(ids).await?;
     for saga in &mut page.sagas {
         let Some(reason) = saga.head.reason.take() else { continue };
-        saga.head.reason = match state.engine.history(&saga.id).await {
-            Ok(history) => Some(mask(state, &history).text(&reason)),
+        saga.head.reason = match histories.get(&saga.id) {
+            Some(Ok(history)) => Some(mask(state, history).text(&reason)),
             // Parked because it can't be read: no step of it had a word in that.
-            Err(EngineError::Held { .. }) => Some(reason),
-            Err(_) => None,
+            Some(Err(_)) => Some(reason),
+            None => None,
         };
     }
     Ok(page)

@@ -89,9 +89,10 @@ impl Readers {
         self.read(move |connection, readers| {
             let mut alive = readers.alive();
             let mut sagas = Vec::with_capacity(ids.len());
+            let mut texts = rows::Texts::default();
             for id in ids {
                 if let Some(key) = rows::key(connection, &id)? {
-                    sagas.extend(rows::stored(connection, key, &mut alive, rows::plan_text)?);
+                    sagas.extend(rows::stored(connection, key, &mut alive, &mut texts)?);
                 }
             }
             Ok(sagas)

@@ -14,6 +14,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
 
 use crate::owner;
 
+/// Plans kept at hand. A program has few; a front end that makes one for each saga must not fill memory.
+pub(crate) const PLANS: usize = 256;
+
 /// A status as it is stored. Stored numbers never change their meaning.
 pub(crate) fn code(status: Status) -> i64 {
     match status {
@@ -106,7 +109,7 @@ pub(crate) fn stored(
     connection: &Connection,
     key: i64,
     alive: &mut Alive<'_>,
-    plan: impl FnOnce(&Connection, i64) -> rusqlite::Result<Arc<str>>,
+    texts: &mut Texts,
 ) -> rusqlite::Result<Option<StoredSaga>> {
     let mut find = connection.prepare_cached(&format!("SELECT {SUMMARY} WHERE saga.key = ?1"))?;
     let Some((_, summary)) = find.query_row([key], |row| summary(row, alive)).optional()? else {
@@ -132,7 +135,7 @@ pub(crate) fn stored(
     Ok(Some(StoredSaga {
         key: SagaKey(key),
         summary,
-        plan: plan(connection, plan_id)?,
+        plan: texts.get(connection, plan_id)?,
         input,
         journal,
     }))
@@ -153,9 +156,23 @@ fn missing(entry: usize) -> String {
     format!("entry {entry} is missing from the store")
 }
 
-pub(crate) fn plan_text(connection: &Connection, id: i64) -> rusqlite::Result<Arc<str>> {
-    let mut find = connection.prepare_cached("SELECT body FROM plan WHERE id = ?1")?;
-    let found = find.query_row([id], |row| text(row, 0)).optional()?;
-    // No JSON either: that saga parks alone.
-    Ok(found.unwrap_or_else(|| "missing from the store".to_owned()).into())
+/// Texts of plans at hand: sagas that share a plan share its text.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(HashMap<i64, Arc<str>>);
+
+impl Texts {
+    pub(crate) fn get(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<Arc<str>> {
+        if let Some(known) = self.0.get(&id) {
+            return Ok(known.clone());
+        }
+        let mut find = connection.prepare_cached("SELECT body FROM plan WHERE id = ?1")?;
+        let found = find.query_row([id], |row| text(row, 0)).optional()?;
+        // No JSON either: that saga parks alone.
+        let found: Arc<str> = found.unwrap_or_else(|| "missing from the store".to_owned()).into();
+        if self.0.len() >= PLANS {
+            self.0.clear();
+        }
+        self.0.insert(id, found.clone());
+        Ok(found)
+    }
 }

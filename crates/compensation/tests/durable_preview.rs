@@ -5,9 +5,9 @@
 mod durable;
 
 use compensation::{
-    EngineError, Order, Outcome, Preview, RetryPolicy, Saga, Status,
+    EngineError, Order, Outcome, Preview, RetryPolicy, Saga, Status, Timestamp,
     machine::{Change, Effect, Park, UnknownPolicy},
-    repository::{MemoryRepository, Repository},
+    repository::{Entry, Head, MemoryRepository, NewSaga, Repository},
 };
 use durable::{Does, Gate, World, id, journal, life, on};
 
@@ -157,6 +157,36 @@ fn a_history_counts_attempts_and_names_who_ordered_what() {
         assert_eq!(ordered, [order()]);
         let failed = history.events.iter().rev().find_map(|event| event.failure.as_ref());
         assert_eq!(failed.expect("a failure").message(), "^a failed");
+    });
+}
+
+#[test]
+fn the_histories_of_several_sagas_are_those_of_each_and_a_damaged_record_is_its_own_error() {
+    let (data, world) = (MemoryRepository::new(), World::default());
+    life(async {
+        let engine = on(&data).register(world.chain("trip", &["a"])).start().await.expect("start");
+        for number in ["1", "2"] {
+            assert!(engine.run("trip", id(number), &1).await.expect("an outcome").is_completed());
+        }
+        let damaged = NewSaga {
+            id: id("damaged"),
+            name: "trip".into(),
+            plan: "{".into(),
+            input: "1".to_owned(),
+            head: Head { status: Status::Completed, reason: None },
+            entry: Entry { at: Timestamp::from_millis(1), body: "[]".to_owned() },
+        };
+        data.create(damaged).await.expect("a saga");
+        let ids = ["2", "nobody", "damaged", "1"].map(id).to_vec();
+        let histories = engine.histories(ids).await.expect("histories");
+        assert_eq!(histories.len(), 3);
+        assert!(matches!(histories[&id("damaged")], Err(EngineError::Held { .. })));
+        for number in ["1", "2"] {
+            let alone = engine.history(&id(number)).await.expect("a history");
+            let together = histories[&id(number)].as_ref().expect("a history");
+            assert_eq!(together.summary, alone.summary);
+            assert_eq!(together.events.len(), alone.events.len());
+        }
     });
 }
 

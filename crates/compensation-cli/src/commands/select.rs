@@ -1,7 +1,7 @@
 //! Which sagas a filter finds.
 
 use compensation::{
-    EngineError, Status, Timestamp,
+    Status, Timestamp,
     repository::{Page, Query, SagaKey, Summary},
 };
 
@@ -42,8 +42,7 @@ pub(super) async fn page(
         // No more than is wanted, for the store's cursor stands behind the last of a page.
         query.limit = limit - found.len();
         let Page { sagas, next } = session.engine.list(query.clone()).await?;
-        for summary in sagas {
-            let listed = look(session, summary).await?;
+        for listed in look(session, sagas).await? {
             if filter.step.as_ref().is_none_or(|step| listed.parked().any(|(it, _)| it == step)) {
                 found.push(listed);
             }
@@ -55,20 +54,18 @@ pub(super) async fn page(
     }
 }
 
-/// What a list says of a saga beside its head.
-async fn look(session: &Session, summary: Summary) -> Result<Listed, Error> {
-    let head = &summary.head;
-    if head.status.is_final() && head.reason.is_none() {
-        return Ok(Listed { summary, history: None });
-    }
-    let history = match session.engine.history(&summary.id).await {
-        Ok(mut history) => {
-            session::hide_variables(&mut history.mask, history.report.plan());
-            Some(history)
-        }
+/// What a list says of sagas beside their heads.
+async fn look(session: &Session, sagas: Vec<Summary>) -> Result<Vec<Listed>, Error> {
+    let says_more = |saga: &&Summary| !saga.head.status.is_final() || saga.head.reason.is_some();
+    let ids = sagas.iter().filter(says_more).map(|saga| saga.id.clone()).collect();
+    let mut histories = session.engine.histories(ids).await?;
+    let listed = sagas.into_iter().map(|summary| {
         // Its record can't be read, or it was deleted meanwhile: the list says what it can.
-        Err(EngineError::Held { .. } | EngineError::NotFound(_)) => None,
-        Err(error) => return Err(error.into()),
-    };
-    Ok(Listed { summary, history })
+        let mut history = histories.remove(&summary.id).and_then(Result::ok);
+        if let Some(history) = &mut history {
+            session::hide_variables(&mut history.mask, history.report.plan());
+        }
+        Listed { summary, history }
+    });
+    Ok(listed.collect())
 }

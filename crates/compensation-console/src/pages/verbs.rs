@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use compensation::{
-    EngineError, Report, SagaId, Status, Verb,
+    EngineError, Plan, Report, SagaId, Status, Verb,
     machine::{Park, Phase},
 };
 
@@ -32,8 +32,17 @@ pub(crate) async fn check(state: &State, verb: Verb, id: &SagaId) -> Result<(), 
         Err(EngineError::Held { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    (state.options.drives)(report.plan())
-        .map_err(|why| Problem::new(StatusCode::CONFLICT, why, "Nothing was changed."))
+    could_drive(state, verb, report.plan()).map_err(held)
+}
+
+/// The same by its plan: why not, if not.
+pub(crate) fn could_drive(state: &State, verb: Verb, plan: &Plan) -> Result<(), String> {
+    if verb == Verb::Abandon { Ok(()) } else { (state.options.drives)(plan) }
+}
+
+/// That it could not.
+pub(crate) fn held(why: String) -> Problem {
+    Problem::new(StatusCode::CONFLICT, why, "Nothing was changed.")
 }
 
 /// What it means for a saga as it stands, in a sentence.

@@ -8,10 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use compensation::{Status, repository::Head};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::rows;
-
-/// Plans kept at hand. A program has few; a front end that makes one for each saga must not fill memory.
-const PLANS: usize = 256;
+use crate::rows::{self, PLANS, Texts};
 
 #[derive(Default)]
 pub(super) struct Ledger {
@@ -22,7 +19,7 @@ pub(super) struct Ledger {
     /// Sagas that became this owner's in this transaction.
     pub(super) taken: Vec<i64>,
     plans: HashMap<Arc<str>, i64>,
-    texts: HashMap<i64, Arc<str>>,
+    pub(super) texts: Texts,
     counts: [i64; Status::ALL.len()],
 }
 
@@ -103,19 +100,6 @@ impl Ledger {
         }
         self.plans.insert(text.clone(), id);
         Ok(id)
-    }
-
-    /// The text of a plan; sagas that share a plan share its text.
-    pub(super) fn plan_text(&mut self, db: &Connection, id: i64) -> rusqlite::Result<Arc<str>> {
-        if let Some(known) = self.texts.get(&id) {
-            return Ok(known.clone());
-        }
-        let text = rows::plan_text(db, id)?;
-        if self.texts.len() >= PLANS {
-            self.texts.clear();
-        }
-        self.texts.insert(id, text.clone());
-        Ok(text)
     }
 }
 

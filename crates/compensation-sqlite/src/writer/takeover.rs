@@ -57,10 +57,9 @@ impl Session<'_> {
         self.db
             .prepare_cached("UPDATE saga SET owner = ?2 WHERE key = ?1")?
             .execute((key, self.owner))?;
-        let ledger = &mut *self.ledger;
         let own = OnceLock::from(self.owner);
         let mut alive = Alive::new(self.path, &own);
-        let taken = rows::stored(self.db, key, &mut alive, |db, id| ledger.plan_text(db, id))?;
+        let taken = rows::stored(self.db, key, &mut alive, &mut self.ledger.texts)?;
         if let Some(saga) = &taken {
             let entries = u32::try_from(saga.journal.len()).unwrap_or(u32::MAX);
             let held = Held { entries, head: saga.summary.head.clone() };

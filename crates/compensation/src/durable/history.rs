@@ -1,10 +1,11 @@
 //! What happened to a saga, event by event, and since when it has been half done.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     engine::{self, Engine},
     error::EngineError,
+    many::TOGETHER,
     mask::Mask,
     records::UndoHistory,
 };
@@ -69,6 +70,22 @@ impl Engine {
     /// As [`report`](Self::report).
     pub async fn history(&self, id: &SagaId) -> Result<History, EngineError> {
         history(&self.load(id).await?)
+    }
+
+    /// What happened to each of several sagas. Those that are not there are left out.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`]. A record that can't be read is an error of that saga alone: [`EngineError::Held`].
+    pub async fn histories(
+        &self,
+        ids: Vec<SagaId>,
+    ) -> Result<HashMap<SagaId, Result<History, EngineError>>, EngineError> {
+        let mut histories = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(TOGETHER) {
+            let sagas = self.inner().desk.repository.load_all(ids.to_vec()).await?;
+            histories.extend(sagas.iter().map(|it| (it.summary.id.clone(), history(it))));
+        }
+        Ok(histories)
     }
 }
 

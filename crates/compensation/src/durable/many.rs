@@ -23,8 +23,8 @@ pub const MAX_SELECTED: usize = 10_000;
 /// Sagas looked up in one go.
 const PAGE: usize = 500;
 
-/// Sagas that are read in one go, while those before them are looked into.
-const TOGETHER: usize = 32;
+/// Sagas that are read in one go, so that records do not pile up.
+pub(super) const TOGETHER: usize = 32;
 
 /// Which sagas an order is for, and which of their steps. The default finds all that it could be meant for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

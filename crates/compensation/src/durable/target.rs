@@ -115,6 +115,8 @@ pub struct Target {
     pub saga: Arc<str>,
     /// How it stands.
     pub status: Status,
+    /// The plan that it was started with, as the store has it: a [`Plan`] as JSON.
+    pub plan: Arc<str>,
     /// The step; `None` where the whole saga is meant.
     pub step: Option<Arc<str>>,
     /// How the step stands.
@@ -275,6 +277,7 @@ impl<'a> Looked<'a> {
             id: id.clone(),
             saga: name.clone(),
             status: head.status,
+            plan: self.saga.plan.clone(),
             step: None,
             phase: None,
             why: head.reason.as_deref().map(|reason| self.mask.text(reason)),

@@ -7,6 +7,7 @@ mod view;
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
 };
 
 use asked::Asked;
@@ -59,12 +60,16 @@ impl Found {
         let hides = state.options.hides.clone();
         let hide = move |mask: &mut _, plan: &_| hides(mask, plan);
         let targets = state.engine.select(verb, &asked.selection(at), hide).await?;
-        let mut held = HashMap::new();
-        // Those of one saga stand together.
-        for target in targets.list.chunk_by(|one, other| one.id == other.id).flat_map(<[_]>::first)
-        {
-            if let Err(problem) = verbs::check(state, verb, &target.id).await {
-                held.insert(target.id.clone(), problem.what().to_owned());
+        let (mut held, mut judged) = (HashMap::new(), HashMap::new());
+        for target in &targets.list {
+            // Most sagas share a plan with others. One that can't be read is for the engine to refuse.
+            let judge = |plan: &Arc<str>| {
+                let plan = serde_json::from_str(plan).ok()?;
+                verbs::could_drive(state, verb, &plan).err()
+            };
+            let why = judged.entry(target.plan.clone()).or_insert_with_key(judge);
+            if let Some(why) = why {
+                held.insert(target.id.clone(), why.clone());
             }
         }
         Ok(Some(Self { verb, at, targets, held }))
@@ -124,7 +129,7 @@ pub(crate) async fn give(state: Shared, form: Result<Form<Filled>, FormRejection
         return changed(&state, &asked, &signature).await;
     }
     let verb = found.verb;
-    let Ok(given) = carry_out(&state, verb, found.targets, order).await else {
+    let Ok(given) = carry_out(&state, found, order).await else {
         return Problem::from(EngineError::Closing).page(&state);
     };
     let cookie = signature.cookie(&state).map(|cookie| (header::SET_COOKIE, cookie));
@@ -146,15 +151,15 @@ async fn changed(state: &State, asked: &Asked, signature: &Signature) -> Respons
 /// Gives it to all, in a task of its own: whoever closes the page half-way has ordered all of it.
 async fn carry_out(
     state: &Shared,
-    verb: Verb,
-    targets: Targets,
+    found: Found,
     order: Order,
 ) -> Result<Vec<Given<Problem>>, tokio::task::JoinError> {
     let state = state.0.clone();
     let work = async move {
+        let Found { verb, targets, held, .. } = found;
         let may = |id: SagaId| {
-            let state = state.clone();
-            async move { verbs::check(&state, verb, &id).await }
+            let held = held.get(&id).cloned();
+            async move { held.map_or(Ok(()), |why| Err(verbs::held(why))) }
         };
         state.engine.give_all(verb, targets.list, &order, may).await
     };

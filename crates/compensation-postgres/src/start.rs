@@ -93,7 +93,7 @@ impl PostgresRepository {
     async fn plan(&self, name: &Arc<str>, plan: &Arc<str>) -> Result<i32, RepositoryError> {
         match self.plans.id(name, plan) {
             Some(known) => Ok(known),
-            None => self.writer.ask(|to| Work::Plan(name.clone(), plan.clone(), to)).await,
+            None => self.writer.ask(|to| Work::Definition(name.clone(), plan.clone(), to)).await,
         }
     }
 }

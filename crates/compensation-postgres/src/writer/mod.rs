@@ -230,7 +230,7 @@ impl Desk {
     /// Does a piece of work that shares nothing. Returns the sagas that were taken for somebody who has gone.
     async fn perform(&mut self, work: Work) -> Vec<SagaKey> {
         match work {
-            Work::Plan(name, text, to) => {
+            Work::Definition(name, text, to) => {
                 let _ = to.send(self.told(async |mut pen| pen.plan(&name, &text).await).await);
             }
             Work::Recover(to) => {

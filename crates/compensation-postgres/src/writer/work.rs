@@ -16,7 +16,7 @@ pub(crate) type Answer<T> = oneshot::Sender<Result<T, RepositoryError>>;
 /// One call of the repository, with whoever waits for it.
 pub(crate) enum Work {
     /// Stores a plan, by its name and text. Its number.
-    Plan(Arc<str>, Arc<str>, Answer<i32>),
+    Definition(Arc<str>, Arc<str>, Answer<i32>),
     Create(NewSaga, Answer<Created>),
     Append(Append, Answer<()>),
     Park(SagaKey, String, Answer<()>),
@@ -42,7 +42,7 @@ impl Work {
     pub(super) fn refuse(self, error: RepositoryError) {
         // Whoever asked may have gone.
         match self {
-            Self::Plan(_, _, to) => drop(to.send(Err(error))),
+            Self::Definition(_, _, to) => drop(to.send(Err(error))),
             Self::Create(_, to) => drop(to.send(Err(error))),
             Self::Append(_, to)
             | Self::Park(_, _, to)

@@ -71,7 +71,7 @@ pub(crate) async fn list(state: &State, query: Query) -> Result<Page, EngineErro
     let mut page = state.engine.list(query).await?;
     let with_reason = page.sagas.iter().filter(|saga| saga.head.reason.is_some());
     let ids = with_reason.map(|saga| saga.id.clone()).collect();
-    let histories = state.engine.histories(ids).await?;
+    let histories = state.engine.histories(ids).await.unwrap_or_default();
     for saga in &mut page.sagas {
         let Some(reason) = saga.head.reason.take() else { continue };
         saga.head.reason = match histories.get(&saga.id) {

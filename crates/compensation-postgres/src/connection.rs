@@ -28,7 +28,7 @@ const SETTINGS: &str = "SET client_min_messages TO warning; SET jit TO off; \
 
 /// Of connections that write: what a database or a role may have set otherwise, and would break a promise.
 const WRITER: &str = "SET default_transaction_isolation TO 'read committed'; \
-    SET lock_timeout TO '2s'; SET statement_timeout TO 0; \
+    SET lock_timeout TO '500ms'; SET statement_timeout TO 0; \
     SELECT set_config('idle_session_timeout', '0', false) FROM pg_settings \
         WHERE name = 'idle_session_timeout'; \
     SELECT set_config('synchronous_commit', 'on', false) \

@@ -206,6 +206,11 @@ impl Plans {
         Ok(text)
     }
 
+    pub(crate) fn clear(&self) {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The number of a plan, if it is known here.
     pub(crate) fn id(&self, name: &str, text: &str) -> Option<i32> {
         let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);

@@ -99,6 +99,7 @@ async fn make(client: &mut Client, target: &Target) -> Result<(), RepositoryErro
     let schema = &target.schema;
     let making = client.transaction().await.map_err(failed)?;
     // Several copies may start at once: one makes the tables, the others wait and find them.
+    making.batch_execute("SET LOCAL lock_timeout TO '60s'").await.map_err(failed)?;
     making
         .execute("SELECT pg_advisory_xact_lock(hashtext('compensation'), hashtext($1))", &[schema])
         .await

@@ -39,7 +39,8 @@ impl PostgresRepository {
     /// ```
     ///
     /// # Errors
-    /// As the server tells. The transaction has failed then, as after any failed statement. Where it is
+    /// As the server tells. The transaction has failed then, as after any failed statement, but where it was a new plan
+    /// that could not be stored: that is done by the store's own session, which may be away or busy. Where it is
     /// serializable or repeatable, and another one has just stored the same id, that is a serialization
     /// failure: try the transaction again.
     ///

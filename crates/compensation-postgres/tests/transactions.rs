@@ -84,7 +84,7 @@ async fn an_open_transaction_that_starts_a_saga_of_a_new_plan_keeps_nobody_else_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_open_transaction_that_starts_the_same_saga_keeps_only_that_one_waiting() {
+async fn an_open_transaction_that_starts_the_same_saga_fails_no_start_of_another() {
     let base = Base::new();
     let mut client = connect(&base.url()).await.expect("a connection");
     let store = base.options().open(&base.url()).await.expect("a store");

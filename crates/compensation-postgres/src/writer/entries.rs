@@ -11,6 +11,7 @@ use super::{
     Cause, Desk, Failed, Pen, Refused, batch::share, ledger::Held, sheet::Sheet, work::Work,
 };
 use crate::{
+    error::again,
     rows::{code, text},
     session::not_owner,
 };
@@ -20,6 +21,9 @@ const ENTRY: &str = "SELECT saga.status < 2, CASE WHEN $2 = 0 THEN saga.owner EL
     FROM saga LEFT JOIN journal ON journal.saga = saga.key AND journal.seq = $2 WHERE saga.key = $1";
 
 const CALL: &str = "SELECT pg_notify($1, '')";
+
+/// How many parts of a batch may wait for somebody's lock, one after the other, before the rest is not tried any more.
+const LOCKED: usize = 3;
 
 /// What becomes of an entry, by what is known of its saga.
 enum Verdict {
@@ -40,10 +44,11 @@ impl Desk {
     }
 
     /// Returns why it was refused, if it was.
-    async fn write_once(&mut self, mut batch: Vec<Work>) -> Option<Cause> {
+    async fn write_once(&mut self, mut batch: Vec<Work>) -> Option<Refused> {
         // In one order everywhere, so that two processes that start the same sagas do not wait for one another.
         batch.sort_by(|one, other| started(one).cmp(&started(other)));
         let written = self.try_to(async |mut pen| pen.write(&batch).await).await;
+        let starts = batch.iter().filter(|work| started(work).is_some()).count();
         match written {
             Ok(answers) => {
                 for (work, answer) in batch.into_iter().zip(answers) {
@@ -53,35 +58,40 @@ impl Desk {
             }
             // One write's data must not fail its neighbours.
             Err(refused) if refused.cause == Cause::Data && batch.len() > 1 => {
-                for work in batch {
-                    Box::pin(self.write_once(vec![work])).await;
-                }
+                self.write_parts(batch.into_iter().map(|work| vec![work])).await;
                 None
             }
-            Err(refused) if refused.cause == Cause::Lock && batch.len() > 1 => {
-                self.write_apart(batch, &refused).await;
+            // Somebody's open transaction may have started one of these sagas: first what starts none.
+            Err(refused) if refused.cause == Cause::Lock && starts > 0 && batch.len() > 1 => {
+                let (starts, others): (Vec<_>, Vec<_>) =
+                    batch.into_iter().partition(|work| started(work).is_some());
+                let starts = starts.into_iter().map(|work| vec![work]);
+                self.write_parts(iter::once(others).chain(starts)).await;
                 None
             }
             Err(refused) => {
                 for work in batch {
                     work.refuse(refused.again());
                 }
-                Some(refused.cause)
+                Some(refused)
             }
         }
     }
 
-    /// Somebody's open transaction has started a saga of this batch, and keeps its neighbours waiting: first what starts
-    /// none, then each start by itself. Where a second one waits as well, it is the tables that are locked.
-    async fn write_apart(&mut self, batch: Vec<Work>, refused: &Refused) {
-        let (starts, others): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|work| started(work).is_some());
-        let mut left = 2;
-        for part in iter::once(others).chain(starts.into_iter().map(|work| vec![work])) {
-            if left == 0 {
-                part.into_iter().for_each(|work| work.refuse(refused.again()));
-            } else if Box::pin(self.write_once(part)).await == Some(Cause::Lock) {
-                left -= 1;
+    /// Writes what can't be written together.
+    async fn write_parts(&mut self, parts: impl Iterator<Item = Vec<Work>>) {
+        let (mut locked, mut last) = (0, None);
+        for part in parts {
+            match &last {
+                // Of a server that is away or full each would be told the same, and late.
+                Some(Refused { error, cause }) if *cause == Cause::Other || locked == LOCKED => {
+                    part.into_iter().for_each(|work| work.refuse(again(error)));
+                }
+                _ => {
+                    let refused = Box::pin(self.write_once(part)).await;
+                    locked += usize::from(refused.as_ref().is_some_and(Refused::is_locked));
+                    last = refused.filter(|it| it.cause != Cause::Data).or(last);
+                }
             }
         }
     }
@@ -178,7 +188,7 @@ impl Pen<'_> {
         Ok(answers)
     }
 
-    pub(super) async fn plan(&mut self, name: &Arc<str>, plan: &Arc<str>) -> Result<i32, Failed> {
+    async fn plan(&mut self, name: &Arc<str>, plan: &Arc<str>) -> Result<i32, Failed> {
         match self.plans.id(name, plan) {
             Some(known) => Ok(known),
             None => Ok(self.plans.store(&self.session.client, name, plan).await?),

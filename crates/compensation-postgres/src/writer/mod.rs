@@ -158,31 +158,45 @@ impl Desk {
         }
     }
 
+    /// Connects where that must be, and goes on as the owner that this store was, if nobody has buried it.
+    async fn connect(&mut self) -> Result<(), RepositoryError> {
+        if self.session.as_ref().is_some_and(|session| !session.is_closed()) {
+            return Ok(());
+        }
+        self.session = None;
+        let failed = |error| classify("write to", self.target.place(), error);
+        let mut session = Session::open(&self.target, &self.post).await?;
+        // It may be another server's, or what was restored: numbers of plans are asked for anew.
+        self.plans.clear();
+        if let Some(owner) = self.owner {
+            if session.rejoin(owner).await.map_err(failed)? {
+                read_back(&mut session, owner, &mut self.ledger).await.map_err(failed)?;
+            } else {
+                tracing::warn!("other processes have taken this store's sagas");
+                self.owner = None;
+            }
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
     /// Connects where that must be, and finds out which owner this is.
     async fn pen(&mut self) -> Result<Pen<'_>, RepositoryError> {
-        let failed = |error| classify("write to", self.target.place(), error);
-        if self.session.as_ref().is_none_or(Session::is_closed) {
-            self.session = None;
-            // As the store was opened, the server let it in. Whoever has changed a password or a role since, or restores
-            // the database, may not be done: sagas wait for it as they wait for a server that is away.
-            let opened = Session::open(&self.target, &self.post).await;
-            let mut session = opened.map_err(|error| error.as_kind(ErrorKind::Temporary))?;
-            if let Some(owner) = self.owner {
-                if session.rejoin(owner).await.map_err(failed)? {
-                    read_back(&mut session, owner, &mut self.ledger).await.map_err(failed)?;
-                } else {
-                    tracing::warn!("other processes have taken this store's sagas");
-                    self.owner = None;
-                }
-            }
-            self.session = Some(session);
-        }
+        // Once the server has let it in and work. Whoever has changed a password or a role since may not be done: sagas
+        // wait for that as they wait for a server that is away.
+        let may_pass = !self.owners.is_empty();
+        let told = |error: RepositoryError| match error.kind() {
+            ErrorKind::Permanent if may_pass => error.as_kind(ErrorKind::Temporary),
+            _ => error,
+        };
+        self.connect().await.map_err(told)?;
         let Some(session) = &mut self.session else { return Err(unconnected()) };
         let owner = match self.owner {
             Some(owner) => owner,
             None => {
                 self.ledger.clear();
                 let entered = session.enter(self.silence.as_secs_f64()).await;
+                let failed = |error| told(classify("write to", self.target.place(), error));
                 let owner = entered.map_err(failed)?;
                 self.owners.push(owner);
                 *self.owner.insert(owner)
@@ -190,6 +204,18 @@ impl Desk {
         };
         let (ledger, plans, channel) = (&mut self.ledger, &*self.plans, &*self.post.channel);
         Ok(Pen { session, owner, owners: &self.owners, ledger, plans, channel })
+    }
+
+    /// Stores a plan. Whoever only does that owns nothing, and is no owner.
+    async fn define(&mut self, name: &Arc<str>, text: &Arc<str>) -> Result<i32, RepositoryError> {
+        self.connect().await?;
+        let Some(session) = &self.session else { return Err(unconnected()) };
+        self.plans.store(&session.client, name, text).await.map_err(|error| {
+            if poisons(&error) {
+                self.session = None;
+            }
+            classify("write to", self.target.place(), error)
+        })
     }
 
     /// Does something as the owner, again where the server undid it because of others, or where this owner was
@@ -231,7 +257,7 @@ impl Desk {
     async fn perform(&mut self, work: Work) -> Vec<SagaKey> {
         match work {
             Work::Definition(name, text, to) => {
-                let _ = to.send(self.told(async |mut pen| pen.plan(&name, &text).await).await);
+                let _ = to.send(self.define(&name, &text).await);
             }
             Work::Recover(to) => {
                 let _ = to.send(self.told(async |mut pen| pen.recover().await).await);
@@ -331,6 +357,10 @@ impl From<RepositoryError> for Refused {
 }
 
 impl Refused {
+    fn is_locked(&self) -> bool {
+        self.cause == Cause::Lock
+    }
+
     fn again(&self) -> RepositoryError {
         again(&self.error)
     }

@@ -1,5 +1,7 @@
 //! Orders to many sagas: first what they would be given to, and what each would do; then given to each by itself.
 
+use std::{collections::HashSet, sync::Arc};
+
 use tokio::task::JoinHandle;
 
 use super::{
@@ -16,8 +18,8 @@ use crate::{
     repository::{Query, StoredSaga, Summary},
 };
 
-/// Most sagas that one selection finds. Each is held as a few short texts, the records of a few dozen sagas at a time
-/// beside them.
+/// Most sagas that one selection finds. Each is held as a few short texts and its plan, the records of a few dozen sagas
+/// at a time beside them.
 pub const MAX_SELECTED: usize = 10_000;
 
 /// Sagas looked up in one go.
@@ -113,7 +115,7 @@ impl Engine {
         }
         query.limit = PAGE.min(limit.saturating_add(1));
         let mut left = if selection.looks == 0 { usize::MAX } else { selection.looks };
-        let mut targets = Targets::default();
+        let (mut targets, mut plans) = (Targets::default(), HashSet::<Arc<str>>::new());
         loop {
             let page = self.list(query.clone()).await?;
             let is_cut = page.sagas.len() > left;
@@ -127,7 +129,12 @@ impl Engine {
             while let Some(fetched) = ahead {
                 ahead = parts.next();
                 // One that went meanwhile is nothing.
-                for saga in fetched.await.unwrap_or(Err(EngineError::Closing))? {
+                for mut saga in fetched.await.unwrap_or(Err(EngineError::Closing))? {
+                    // Sagas that share a plan share its text.
+                    match plans.get(&saga.plan) {
+                        Some(known) => saga.plan = known.clone(),
+                        None => drop(plans.insert(saga.plan.clone())),
+                    }
                     let found = found_in(verb, selection.step.as_deref(), &saga, &hide);
                     if found.is_empty() {
                         continue;

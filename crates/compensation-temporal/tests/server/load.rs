@@ -82,7 +82,7 @@ async fn five_hundred_trips_all_end_right_though_a_worker_dies_in_the_middle() {
     first.kill();
     let ends = stream::iter(&handles).map(|(trip, handle)| async move {
         let result = handle.get_result(WorkflowGetResultOptions::default());
-        let result = tokio::time::timeout(4 * PATIENCE, result).await.expect("it closes");
+        let result = tokio::time::timeout(9 * PATIENCE, result).await.expect("it closes");
         let described = handle.describe(WorkflowDescribeOptions::default()).await;
         let status = format!("{:?}", described.expect("it is there").status());
         assert_eq!(status == "Completed", result.is_ok(), "trip {trip}");

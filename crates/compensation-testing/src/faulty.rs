@@ -228,6 +228,10 @@ impl<R: Repository> Repository for FaultyRepository<R> {
         self.inner.load(id)
     }
 
+    fn load_all(&self, ids: Vec<SagaId>) -> Pending<'_, Vec<StoredSaga>> {
+        self.inner.load_all(ids)
+    }
+
     fn list(&self, query: Query) -> Pending<'_, Page> {
         self.inner.list(query)
     }

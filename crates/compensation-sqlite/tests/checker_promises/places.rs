@@ -136,6 +136,7 @@ impl Repository for Powered {
         claim(limit: usize) -> Vec<StoredSaga>;
         acquire(id: &SagaId) -> Acquired;
         load(id: &SagaId) -> Option<StoredSaga>;
+        load_all(ids: Vec<SagaId>) -> Vec<StoredSaga>;
         list(query: Query) -> Page;
         counts() -> Counts;
         purge(before: Timestamp, limit: usize) -> u64;

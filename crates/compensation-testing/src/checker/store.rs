@@ -155,6 +155,10 @@ impl Repository for Store {
         inside!(self, store => store.load(&id))
     }
 
+    fn load_all(&self, ids: Vec<SagaId>) -> Pending<'_, Vec<StoredSaga>> {
+        inside!(self, store => store.load_all(ids))
+    }
+
     fn list(&self, query: Query) -> Pending<'_, Page> {
         inside!(self, store => store.list(query))
     }

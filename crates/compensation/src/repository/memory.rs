@@ -325,6 +325,14 @@ impl Repository for MemoryRepository {
         Box::pin(async move { Ok(saga) })
     }
 
+    fn load_all(&self, ids: Vec<SagaId>) -> Pending<'_, Vec<StoredSaga>> {
+        let sagas = self.with(|data, _| {
+            let keys = ids.iter().filter_map(|id| data.keys.get(id));
+            keys.filter_map(|&key| data.stored(key)).collect()
+        });
+        Box::pin(async move { Ok(sagas) })
+    }
+
     fn list(&self, query: Query) -> Pending<'_, Page> {
         let page = self.with(|data, _| {
             let limit = if query.limit == 0 { PAGE } else { query.limit };

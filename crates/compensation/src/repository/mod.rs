@@ -216,17 +216,8 @@ pub trait Repository: Send + Sync + 'static {
     /// Reads one saga, whoever owns it.
     fn load(&self, id: &SagaId) -> Pending<'_, Option<StoredSaga>>;
 
-    /// Reads those sagas, whoever owns them, in the order of their ids. Those that are not there are left out. Unless a
-    /// store has a faster way, they are read one after the other.
-    fn load_all(&self, ids: Vec<SagaId>) -> Pending<'_, Vec<StoredSaga>> {
-        Box::pin(async move {
-            let mut sagas = Vec::with_capacity(ids.len());
-            for id in ids {
-                sagas.extend(self.load(&id).await?);
-            }
-            Ok(sagas)
-        })
-    }
+    /// Reads those sagas, whoever owns them, in the order of their ids. Those that are not there are left out.
+    fn load_all(&self, ids: Vec<SagaId>) -> Pending<'_, Vec<StoredSaga>>;
 
     /// Lists sagas, newest first unless the query says otherwise.
     fn list(&self, query: Query) -> Pending<'_, Page>;

@@ -144,6 +144,10 @@ impl Repository for Hooked {
         self.inner.load(id)
     }
 
+    fn load_all(&self, ids: Vec<SagaId>) -> Pending<'_, Vec<StoredSaga>> {
+        self.inner.load_all(ids)
+    }
+
     fn list(&self, query: Query) -> Pending<'_, Page> {
         self.inner.list(query)
     }

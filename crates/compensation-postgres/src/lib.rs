@@ -87,7 +87,6 @@ pub struct PostgresRepository {
     post: Post,
     writer: Writer,
     readers: Arc<Readers>,
-    plans: Arc<Plans>,
 }
 
 impl PostgresRepository {
@@ -127,8 +126,8 @@ impl PostgresRepository {
         )?;
         let (opened, create) = (target.clone(), options.create);
         writer.aside(async move { open(&opened, create).await }).await?;
-        let readers = Readers::new(target.pool(options.readers)?, target.place(), plans.clone());
-        Ok(Self { target, post, writer, readers: Arc::new(readers), plans })
+        let readers = Readers::new(target.pool(options.readers)?, target.place(), plans);
+        Ok(Self { target, post, writer, readers: Arc::new(readers) })
     }
 
     /// Where it is, without the password: `postgres://USER@HOST:PORT/DATABASE`.

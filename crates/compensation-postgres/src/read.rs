@@ -27,7 +27,7 @@ const DISORDER: i64 = 60 * 60 * 1_000;
 pub(crate) struct Readers {
     pool: Pool,
     place: String,
-    plans: Arc<Plans>,
+    pub(crate) plans: Arc<Plans>,
 }
 
 impl Readers {

@@ -206,6 +206,7 @@ impl Plans {
         Ok(text)
     }
 
+    /// Forgets all of them.
     pub(crate) fn clear(&self) {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).clear();

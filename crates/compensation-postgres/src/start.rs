@@ -92,7 +92,7 @@ impl PostgresRepository {
     /// The number of a plan. The store's own session stores a new one, and at once: in the caller's transaction every
     /// other process with sagas of that plan would wait for its end.
     async fn plan(&self, name: &Arc<str>, plan: &Arc<str>) -> Result<i32, RepositoryError> {
-        match self.plans.id(name, plan) {
+        match self.readers.plans.id(name, plan) {
             Some(known) => Ok(known),
             None => self.writer.ask(|to| Work::Definition(name.clone(), plan.clone(), to)).await,
         }

@@ -9,20 +9,26 @@ use base::{
     trip::{Shop, check, id, make_effects, trip},
 };
 use compensation::{
-    Engine, Outcome,
+    Engine, Outcome, Saga,
     barrier::{Act, Undo},
     repository::{Created, ErrorKind, Repository as _},
 };
-use compensation_postgres::Barrier;
+use compensation_postgres::{Barrier, PostgresRepository};
 use tokio_postgres::Client;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_saga_starts_with_the_transaction_or_not_at_all() {
+/// A connection of the caller's, and a store with a saga beside it.
+async fn set_up() -> (Base, Client, PostgresRepository, Saga<u32>) {
     let base = Base::new();
-    let mut client = connect(&base.url()).await.expect("a connection");
+    let client = connect(&base.url()).await.expect("a connection");
     make_effects(&client, base.schema()).await;
     let store = base.options().open(&base.url()).await.expect("a store");
     let saga = trip(&Shop::new(&base.url(), base.schema()));
+    (base, client, store, saga)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_starts_with_the_transaction_or_not_at_all() {
+    let (base, mut client, store, saga) = set_up().await;
     let undone = client.transaction().await.expect("a transaction");
     let started = store.start_in(&undone, saga.prepare(id(1), &1).expect("a saga")).await;
     assert!(matches!(started, Ok(Created::New(_))));
@@ -43,11 +49,7 @@ async fn a_saga_starts_with_the_transaction_or_not_at_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_that_starts_in_a_transaction_is_taken_up_at_once() {
-    let base = Base::new();
-    let mut client = connect(&base.url()).await.expect("a connection");
-    make_effects(&client, base.schema()).await;
-    let store = base.options().open(&base.url()).await.expect("a store");
-    let saga = trip(&Shop::new(&base.url(), base.schema()));
+    let (base, mut client, store, saga) = set_up().await;
     let engine = Engine::open(base.options().open(&base.url()).await.expect("a store"));
     let engine = engine.register(saga.clone()).start().await.expect("an engine");
     let mut notices = engine.subscribe();
@@ -69,11 +71,7 @@ async fn a_saga_that_starts_in_a_transaction_is_taken_up_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_transaction_that_starts_a_saga_of_a_new_plan_keeps_nobody_else_waiting() {
-    let base = Base::new();
-    let mut client = connect(&base.url()).await.expect("a connection");
-    make_effects(&client, base.schema()).await;
-    let store = base.options().open(&base.url()).await.expect("a store");
-    let saga = trip(&Shop::new(&base.url(), base.schema()));
+    let (base, mut client, store, saga) = set_up().await;
     let open = client.transaction().await.expect("a transaction");
     store.start_in(&open, saga.prepare(id(1), &1).expect("a saga")).await.expect("a start");
     let engine = Engine::open(base.options().open(&base.url()).await.expect("a store"));
@@ -85,10 +83,7 @@ async fn an_open_transaction_that_starts_a_saga_of_a_new_plan_keeps_nobody_else_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_transaction_that_starts_the_same_saga_fails_no_start_of_another() {
-    let base = Base::new();
-    let mut client = connect(&base.url()).await.expect("a connection");
-    let store = base.options().open(&base.url()).await.expect("a store");
-    let saga = trip(&Shop::new(&base.url(), base.schema()));
+    let (_base, mut client, store, saga) = set_up().await;
     let prepared = |number| saga.prepare(id(number), &1).expect("a saga");
     let open = client.transaction().await.expect("a transaction");
     store.start_in(&open, prepared(1)).await.expect("a start");

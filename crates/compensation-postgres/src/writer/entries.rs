@@ -11,7 +11,6 @@ use super::{
     Cause, Desk, Failed, Pen, Refused, batch::share, ledger::Held, sheet::Sheet, work::Work,
 };
 use crate::{
-    error::again,
     rows::{code, text},
     session::not_owner,
 };
@@ -48,7 +47,6 @@ impl Desk {
         // In one order everywhere, so that two processes that start the same sagas do not wait for one another.
         batch.sort_by(|one, other| started(one).cmp(&started(other)));
         let written = self.try_to(async |mut pen| pen.write(&batch).await).await;
-        let starts = batch.iter().filter(|work| started(work).is_some()).count();
         match written {
             Ok(answers) => {
                 for (work, answer) in batch.into_iter().zip(answers) {
@@ -62,7 +60,11 @@ impl Desk {
                 None
             }
             // Somebody's open transaction may have started one of these sagas: first what starts none.
-            Err(refused) if refused.cause == Cause::Lock && starts > 0 && batch.len() > 1 => {
+            Err(refused)
+                if refused.cause == Cause::Lock
+                    && batch.len() > 1
+                    && batch.iter().any(|work| started(work).is_some()) =>
+            {
                 let (starts, others): (Vec<_>, Vec<_>) =
                     batch.into_iter().partition(|work| started(work).is_some());
                 let starts = starts.into_iter().map(|work| vec![work]);
@@ -80,18 +82,20 @@ impl Desk {
 
     /// Writes what can't be written together.
     async fn write_parts(&mut self, parts: impl Iterator<Item = Vec<Work>>) {
-        let (mut locked, mut last) = (0, None);
+        let (mut left, mut last) = (LOCKED, None::<Refused>);
         for part in parts {
             match &last {
-                // Of a server that is away or full each would be told the same, and late.
-                Some(Refused { error, cause }) if *cause == Cause::Other || locked == LOCKED => {
-                    part.into_iter().for_each(|work| work.refuse(again(error)));
+                Some(refused) if left == 0 => {
+                    part.into_iter().for_each(|work| work.refuse(refused.again()));
                 }
-                _ => {
-                    let refused = Box::pin(self.write_once(part)).await;
-                    locked += usize::from(refused.as_ref().is_some_and(Refused::is_locked));
-                    last = refused.filter(|it| it.cause != Cause::Data).or(last);
-                }
+                _ => match Box::pin(self.write_once(part)).await {
+                    Some(refused) if refused.cause != Cause::Data => {
+                        // Of a server that is away or full each would be told the same, and late.
+                        left = if refused.cause == Cause::Lock { left - 1 } else { 0 };
+                        last = Some(refused);
+                    }
+                    _ => {}
+                },
             }
         }
     }

@@ -357,10 +357,6 @@ impl From<RepositoryError> for Refused {
 }
 
 impl Refused {
-    fn is_locked(&self) -> bool {
-        self.cause == Cause::Lock
-    }
-
     fn again(&self) -> RepositoryError {
         again(&self.error)
     }

@@ -1,7 +1,5 @@
 //! Orders to many sagas: first what they would be given to, and what each would do; then given to each by itself.
 
-use std::{collections::HashSet, sync::Arc};
-
 use tokio::task::JoinHandle;
 
 use super::{
@@ -115,7 +113,7 @@ impl Engine {
         }
         query.limit = PAGE.min(limit.saturating_add(1));
         let mut left = if selection.looks == 0 { usize::MAX } else { selection.looks };
-        let (mut targets, mut plans) = (Targets::default(), HashSet::<Arc<str>>::new());
+        let mut targets = Targets::default();
         loop {
             let page = self.list(query.clone()).await?;
             let is_cut = page.sagas.len() > left;
@@ -129,12 +127,7 @@ impl Engine {
             while let Some(fetched) = ahead {
                 ahead = parts.next();
                 // One that went meanwhile is nothing.
-                for mut saga in fetched.await.unwrap_or(Err(EngineError::Closing))? {
-                    // Sagas that share a plan share its text.
-                    match plans.get(&saga.plan) {
-                        Some(known) => saga.plan = known.clone(),
-                        None => drop(plans.insert(saga.plan.clone())),
-                    }
+                for saga in fetched.await.unwrap_or(Err(EngineError::Closing))? {
                     let found = found_in(verb, selection.step.as_deref(), &saga, &hide);
                     if found.is_empty() {
                         continue;
